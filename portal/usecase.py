@@ -1,0 +1,188 @@
+"""The contract that a use case fills in, and the list of those in use.
+
+Everything here is data and plain functions: importing it (or a use case's declaration) never
+imports Django, so that the command line evaluates where the data is with the engine alone.
+Words that a person reads are marked with :func:`gettext_noop` and translated where they are shown.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from portal.tables import LoadedTable, TableSchema
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from portal.result import Result
+
+Progress = Callable[[str, float], None]
+"""Called with the name of the stage and the fraction (0 to 1) of the whole work done."""
+
+Translate = Callable[[str], str]
+"""gettext, or ``str`` where nothing is translated."""
+
+
+def gettext_noop(message: str) -> str:
+    """Mark ``message`` for the translators; it is translated where it is shown."""
+    return message
+
+
+def no_progress(stage: str, fraction: float) -> None:
+    """Ignore progress: for callers that do not show it."""
+
+
+class Protocol(BaseModel):
+    """The frozen parameters of an evaluation; each task adds its own.
+
+    The field descriptions are shown in forms and in ``--help``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    subgroups: tuple[str, ...] = Field(
+        default=(), description="Columns of the first table whose categories are also evaluated"
+    )
+    minimum_events: int = Field(
+        default=10, ge=1, description="Fewest events and non-events for which an estimate is given"
+    )
+    smallest_count: int = Field(
+        default=10, ge=1, description="Counts of people below this leave no site"
+    )
+    bootstrap_replicates: int = Field(
+        default=1000, ge=100, le=10_000, description="Replicates of each bootstrap"
+    )
+    seed: int = Field(default=20_250_301, ge=0, le=2**63 - 1, description="Seed of the bootstrap")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One quantity that a task estimates, in words."""
+
+    key: str
+    """As in ``Estimate.measure``."""
+    label: str
+    """At most three words, for cards, table heads and axes."""
+    explanation: str
+    """One plain sentence that a citizen understands."""
+    low: float | None = None
+    high: float | None = None
+    """The ends of the scale that a dot and its interval are drawn on; None: from the data."""
+    reference: float | None = None
+    """The value of no information or of perfection (0.5 for AUROC, 1 for O/E)."""
+    digits: int = 3
+    percent: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One chart, answering one question, drawn from the stored Result alone."""
+
+    slug: str
+    question: str
+    """The title: the question that the figure answers."""
+    curves: tuple[str, ...]
+    """The keys of ``Result.curves`` that it draws; its table and CSV hold the same rows."""
+    draw: Callable[[Result, Translate], go.Figure]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a result says, in words that its intervals allow."""
+
+    title: str
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    """Measure key -> the plain sentence under its card."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing that a use case evaluates."""
+
+    slug: str
+    title: str
+    summary: str
+    tables: tuple[TableSchema, ...]
+    """The first is the one whose extra columns are subgroups; one of them is `predictions`."""
+    protocol: type[Protocol]
+    evaluate: Callable[[Mapping[str, LoadedTable], Any, Progress], Result]
+    """Validated tables and a protocol in, aggregates out; pure, seeded, no Django."""
+    measures: tuple[Measure, ...]
+    headline: tuple[str, ...]
+    """Keys of the measures shown as cards, the most telling first."""
+    figures: tuple[Figure, ...]
+    find: Callable[[Result, Translate], Finding]
+    needs_horizon: bool = False
+
+    def table(self, name: str) -> TableSchema:
+        for schema in self.tables:
+            if schema.name == name:
+                return schema
+        known = ", ".join(schema.name for schema in self.tables)
+        raise LookupError(f"Task '{self.slug}' has no table '{name}'; it has: {known}.")
+
+    @property
+    def reference_tables(self) -> tuple[TableSchema, ...]:
+        """The tables that a data holder provides: all but the predictions."""
+        return tuple(schema for schema in self.tables if schema.name != "predictions")
+
+    def measure(self, key: str) -> Measure:
+        for measure in self.measures:
+            if measure.key == key:
+                return measure
+        raise LookupError(f"Task '{self.slug}' has no measure '{key}'.")
+
+
+@dataclass(frozen=True)
+class UseCase:
+    """One of the consortium's clinical questions."""
+
+    slug: str
+    title: str
+    short_title: str
+    question: str
+    lead: str
+    colour: str
+    """Class name of its colour in the style sheet: kidney, plum or brick."""
+    tasks: tuple[Task, ...]
+
+    def task(self, slug: str) -> Task:
+        for task in self.tasks:
+            if task.slug == slug:
+                return task
+        known = ", ".join(task.slug for task in self.tasks)
+        raise LookupError(f"Use case '{self.slug}' has no task '{slug}'; it has: {known}.")
+
+    def templates(self, name: str) -> list[str]:
+        """The template names to try: the use case's own page first, then the shared one."""
+        return [f"{self.slug}/{name}", name]
+
+
+def load_use_case(package: str) -> UseCase:
+    """The declaration in ``<package>.use_case.USE_CASE``."""
+    declaration = importlib.import_module(f"{package}.use_case").USE_CASE
+    if not isinstance(declaration, UseCase):
+        raise TypeError(
+            f"settings.USE_CASES names '{package}', whose use_case.USE_CASE is a "
+            f"{type(declaration).__name__}; a portal.usecase.UseCase was expected."
+        )
+    return declaration
+
+
+@functools.cache
+def use_cases() -> Mapping[str, UseCase]:
+    """The use cases named by ``settings.USE_CASES``, by slug, in that order."""
+    from django.conf import settings  # here, so that the declarations stay free of Django
+
+    loaded = [load_use_case(package) for package in settings.USE_CASES]
+    by_slug = {use_case.slug: use_case for use_case in loaded}
+    if len(by_slug) != len(loaded):
+        raise ValueError("settings.USE_CASES names two use cases with the same slug.")
+    return by_slug
