@@ -1,0 +1,128 @@
+"""Partners of the consortium and the people who act for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from portal.organisations.countries import COUNTRIES, country_name
+from portal.organisations.roles import Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
+
+
+class OrganisationQuerySet(models.QuerySet["Organisation"]):
+    """Organisations, by what a person is to them."""
+
+    def where_member(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> OrganisationQuerySet:
+        """Organisations in which ``user`` has ``role`` or one that includes it."""
+        if not user.is_authenticated:
+            return self.none()
+        order = list(Role)
+        enough = order[order.index(role) :]
+        return self.filter(
+            id__in=Membership.objects.filter(user=user, role__in=enough).values("organisation")
+        )
+
+
+class Organisation(models.Model):
+    """A partner: data holder, access body, developer, hospital or coordinator."""
+
+    class Kind(models.TextChoices):
+        DATA_HOLDER = "data-holder", _("Health data holder")
+        ACCESS_BODY = "access-body", _("Health data access body")
+        DEVELOPER = "developer", _("Model developer")
+        HOSPITAL = "hospital", _("Hospital")
+        COORDINATOR = "coordinator", _("Coordinator")
+
+    slug = models.SlugField(_("address"), unique=True, max_length=80)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    country = models.CharField(_("country"), max_length=2, choices=COUNTRIES)
+    website = models.URLField(_("website"), blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects = OrganisationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisations")
+        ordering = ("name",)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(country__regex=r"^[A-Z]{2}$"),
+                name="organisation_country_is_two_letters",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def country_name(self) -> str:
+        return country_name(self.country)
+
+    def group(self, role: Role) -> Group:
+        """The group that holds what ``role`` may do with this organisation's objects."""
+        return Group.objects.get(role_group__organisation=self, role_group__role=role)
+
+
+class RoleGroup(models.Model):
+    """Ties a group of django.contrib.auth to a role of one organisation, or of them all."""
+
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, related_name="role_group")
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.CASCADE,
+        related_name="role_groups",
+        null=True,
+        blank=True,
+        help_text=_("Empty: everyone with this role in any organisation of the consortium."),
+    )
+    role = models.CharField(max_length=20, choices=Role)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["organisation", "role"],
+                nulls_distinct=False,
+                name="role_group_unique",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.group.name
+
+
+class Membership(models.Model):
+    """A person's role in one organisation."""
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="memberships"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        ordering = ("organisation", "user")
+        constraints = (
+            models.UniqueConstraint(fields=["organisation", "user"], name="membership_unique"),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="membership_role_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.organisation} · {self.get_role_display()}"

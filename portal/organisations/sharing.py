@@ -1,0 +1,141 @@
+"""Who may see and use an object: grants to role groups through django-guardian.
+
+Each shareable model has its own permission tables with direct foreign keys. A grant goes to the
+role group of an organisation, or of the whole consortium, never to a single person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import models, transaction
+from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm  # noqa: TID251
+
+from portal.organisations.actions import consortium_group
+from portal.organisations.models import Organisation
+from portal.organisations.roles import SHARED_WITH, VERBS, Role, Verb, lowest_role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
+
+M = TypeVar("M", bound=models.Model)
+
+
+def _codename(verb: Verb, model: type[models.Model] | models.Model) -> str:
+    return f"{verb.value}_{model._meta.model_name}"
+
+
+def _verbs_of(obj: models.Model) -> set[Verb]:
+    known = set(obj._meta.default_permissions) | {name for name, _ in obj._meta.permissions}
+    return {
+        verb for verb in Verb if verb.value in known or _codename(verb, obj) in known
+    }
+
+
+class ShareableQuerySet(models.QuerySet[M]):
+    """Objects that belong to an organisation and can be shared."""
+
+    def allowing(self, user: User | AnonymousUser, verb: Verb) -> ShareableQuerySet[M]:
+        """The objects that ``user`` may ``verb``.
+
+        Being a superuser or holding a global permission counts for nothing here: who runs the
+        site does not thereby see a partner's data.
+        """
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return get_objects_for_user(
+            user,
+            _codename(verb, self.model),
+            klass=self,
+            use_groups=True,
+            with_superuser=False,
+            accept_global_perms=False,
+        )
+
+    def visible_to(self, user: User | AnonymousUser) -> ShareableQuerySet[M]:
+        """The objects that ``user`` may see; everything else does not exist for them."""
+        return self.allowing(user, Verb.VIEW)
+
+
+def may(user: User | AnonymousUser, verb: Verb, obj: Any) -> bool:
+    """Whether ``user`` may ``verb`` this one object."""
+    return type(obj).objects.allowing(user, verb).filter(pk=obj.pk).exists()
+
+
+def verbs_allowed(user: User | AnonymousUser, obj: Any) -> frozenset[str]:
+    """Everything that ``user`` may do with ``obj``, as the verbs' values (for pages)."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    return frozenset(
+        verb.value
+        for verb in Verb
+        if type(obj).objects.allowing(user, verb).filter(pk=obj.pk).exists()
+    )
+
+
+def grant_to_owner(obj: models.Model, organisation: Organisation) -> None:
+    """Give the owning organisation's role groups what the table of roles says."""
+    for role in Role:
+        group = organisation.group(role)
+        for verb in VERBS[role]:
+            if verb in _verbs_of(obj) and lowest_role(verb) == role:
+                assign_perm(_codename(verb, obj), group, obj)
+
+
+def grant(obj: models.Model, verb: Verb, organisation: Organisation | None) -> None:
+    """Let ``organisation`` (None: the whole consortium) ``verb`` the object."""
+    role = SHARED_WITH[verb]
+    group = organisation.group(role) if organisation else consortium_group(role)
+    assign_perm(_codename(verb, obj), group, obj)
+
+
+def withdraw(obj: models.Model, verb: Verb, organisation: Organisation | None) -> None:
+    """Undo :func:`grant`."""
+    role = SHARED_WITH[verb]
+    group = organisation.group(role) if organisation else consortium_group(role)
+    remove_perm(_codename(verb, obj), group, obj)
+
+
+@transaction.atomic
+def share(
+    *, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None, by: User
+) -> None:
+    """Share ``obj`` for exactly ``verbs`` with an organisation, or with the consortium (None).
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not share the object.
+    """
+    if not may(by, Verb.SHARE, obj):
+        raise PermissionError("Only a manager of the owning organisation shares an object.")
+    wanted = set(verbs)
+    for verb in SHARED_WITH:
+        if verb not in _verbs_of(obj):
+            continue
+        if verb in wanted:
+            grant(obj, verb, organisation)
+        else:
+            withdraw(obj, verb, organisation)
+
+
+def shared_with(obj: Any) -> list[tuple[Organisation | None, list[Verb]]]:
+    """With whom the object is shared beyond its owner, and for what; None is the consortium."""
+    from guardian.utils import get_group_obj_perms_model
+
+    grants = (
+        get_group_obj_perms_model(obj)
+        .objects.filter(content_object=obj)
+        .select_related("group__role_group__organisation", "permission")
+    )
+    found: dict[Organisation | None, list[Verb]] = {}
+    for given in grants:
+        organisation = given.group.role_group.organisation
+        if organisation is not None and organisation.pk == obj.organisation_id:
+            continue
+        verb = Verb(given.permission.codename.split("_")[0])
+        found.setdefault(organisation, []).append(verb)
+    return sorted(found.items(), key=lambda item: (item[0] is not None, str(item[0])))

@@ -1,0 +1,252 @@
+"""Django settings. Everything that differs between machines comes from the environment.
+
+With ``DEBUG=1`` nothing needs to be set: an embedded PostgreSQL and local folders serve one
+machine. Without it a missing setting stops the start with a message that names it.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import dj_database_url
+import plotly
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import __version__, environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_ROOT = BASE_DIR / ".local"
+"""Where one machine keeps its database, files and messages."""
+
+DEBUG = environment.flag("DEBUG", default=False)
+VERSION = __version__
+
+if not DEBUG:
+    absent = environment.missing(
+        ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CELERY_BROKER_URL"]
+    )
+    if not os.environ.get("MEDIA_ROOT") and not os.environ.get("S3_BUCKET"):
+        absent.append("MEDIA_ROOT (a folder) or S3_BUCKET")
+    if absent:
+        raise ImproperlyConfigured(
+            f"Missing in the environment: {', '.join(absent)}. Set them (README, 'Production'), "
+            "or set DEBUG=1 for development on this machine."
+        )
+
+SECRET_KEY = os.environ.get("SECRET_KEY") or "for development on one machine only" * 2
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]"]
+DEMONSTRATION = environment.flag("DEMONSTRATION", default=DEBUG)
+
+# The use cases, in the order in which the site shows them.
+USE_CASES = [
+    "usecases.ckd",
+]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "csp",
+    "django_htmx",
+    "guardian",
+    "pgtrigger",
+    "portal.accounts",
+    "portal.organisations",
+    "portal.registry",
+    "portal.catalogue",
+    "portal.evaluations",
+    "portal.showcase",
+    "portal.demo",
+    *USE_CASES,
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.showcase.context.site",
+            ],
+        },
+    },
+]
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+
+# Database: PostgreSQL everywhere, so that there is one code path.
+if os.environ.get("DATABASE_URL"):
+    database_url = os.environ["DATABASE_URL"]
+else:
+    from portal.postgres import embedded_database_url
+
+    database_url = embedded_database_url(LOCAL_ROOT / "postgres")
+DATABASES = {
+    "default": dj_database_url.parse(database_url, conn_max_age=60, conn_health_checks=True)
+}
+if "postgresql" not in DATABASES["default"]["ENGINE"]:
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database.")
+
+# People
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "guardian.backends.ObjectPermissionBackend",
+]
+ANONYMOUS_USER_NAME = None  # guardian: visitors are not a row in the table of people
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+
+# Language and time
+LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en", "English"), ("fr", "Français"), ("da", "Dansk")]
+TIME_ZONE = "Europe/Paris"
+USE_I18N = True
+USE_TZ = True
+
+# Files
+MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT") or LOCAL_ROOT / "media")
+MAX_UPLOAD_BYTES = environment.number("MAX_UPLOAD_BYTES", default=2 * 1024**3)
+MAX_ARTEFACT_BYTES = environment.number("MAX_ARTEFACT_BYTES", default=256 * 1024**2)
+FILE_UPLOAD_HANDLERS = ["portal.catalogue.uploading.LimitedUploadHandler"]
+# On the same file system as the stored files, so that a finished upload is moved, not copied.
+FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "arriving"
+FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+if os.environ.get("S3_BUCKET"):
+    default_storage = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": os.environ["S3_BUCKET"],
+            "endpoint_url": os.environ.get("S3_ENDPOINT_URL"),
+            "region_name": os.environ.get("S3_REGION"),
+            "default_acl": "private",
+            "file_overwrite": False,
+        },
+    }
+else:
+    default_storage = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT},
+    }
+STORAGES = {
+    "default": default_storage,
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or LOCAL_ROOT / "static")
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    # plotly.js as shipped inside the Python package: one version draws and describes figures.
+    ("plotly", str(Path(plotly.__file__).parent / "package_data")),
+]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
+
+# Jobs: the database row is the truth and a message only wakes a worker.
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = environment.broker(
+    os.environ.get("CELERY_BROKER_URL") or f"filesystem://{quote(str(LOCAL_ROOT / 'broker'))}"
+)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "portal.jobs.sweep", "schedule": 10.0, "options": {"expires": 10}},
+}
+JOB_LEASE_SECONDS = environment.number("JOB_LEASE_SECONDS", default=30)
+JOB_HEARTBEAT_SECONDS = environment.number("JOB_HEARTBEAT_SECONDS", default=2)
+JOB_QUEUED_TOO_LONG_SECONDS = environment.number("JOB_QUEUED_TOO_LONG_SECONDS", default=60)
+JOB_ATTEMPTS = 3
+JOB_MEMORY_BYTES = environment.number("JOB_MEMORY_BYTES", default=6 * 1024**3)
+JOB_WALL_SECONDS = environment.number("JOB_WALL_SECONDS", default=3600)
+ARTEFACT_MEMORY_BYTES = environment.number("ARTEFACT_MEMORY_BYTES", default=2 * 1024**3)
+ARTEFACT_WALL_SECONDS = environment.number("ARTEFACT_WALL_SECONDS", default=600)
+ARTEFACT_CHECK_SECONDS = environment.number("ARTEFACT_CHECK_SECONDS", default=20)
+
+# Security. HTTPS=0 serves plain HTTP, for one machine only.
+HTTPS = environment.flag("HTTPS", default=not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REFERRER_POLICY = "same-origin"
+if environment.flag("BEHIND_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 12 * 60 * 60
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        # The hash is of the empty style element that plotly.js fills through the style sheet
+        # object; its marks carry style attributes.
+        "style-src": [SELF, "'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"],
+        "style-src-attr": ["'unsafe-inline'"],
+        "img-src": [SELF, "data:", "blob:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+}
