@@ -1,0 +1,226 @@
+"""Chronic kidney disease: the question, the task and its measures in words."""
+
+from __future__ import annotations
+
+from portal.usecase import Measure, Task, UseCase, gettext_noop
+from usecases.ckd.evaluation import BinaryProtocol, evaluate_binary
+from usecases.ckd.figures import FIGURES
+from usecases.ckd.findings import find
+from usecases.ckd.tables import COHORT_BINARY, PREDICTIONS_BINARY
+
+MEASURES = (
+    Measure(
+        "auroc",
+        gettext_noop("Discrimination, AUROC"),
+        gettext_noop(
+            "How often a patient who has the event was given a higher risk than one who has not: "
+            "50% is chance, 100% is perfect."
+        ),
+        low=0.5,
+        high=1,
+        reference=0.5,
+    ),
+    Measure(
+        "average_precision",
+        gettext_noop("Average precision"),
+        gettext_noop(
+            "Going down the list from the highest risk, the share of the patients met so far "
+            "who have the event, averaged over the patients with the event."
+        ),
+        low=0,
+        high=1,
+    ),
+    Measure(
+        "brier",
+        gettext_noop("Brier score"),
+        gettext_noop(
+            "The average squared distance between the predicted risk and what happened: "
+            "0 is perfect, lower is better."
+        ),
+        low=0,
+        high=0.25,
+        reference=0,
+        digits=4,
+    ),
+    Measure(
+        "scaled_brier",
+        gettext_noop("Scaled Brier score"),
+        gettext_noop(
+            "How much closer the risks come to what happened than giving everyone the average "
+            "risk: 100% is perfect, 0% is no gain, below 0% is a loss."
+        ),
+        low=0,
+        high=1,
+        reference=0,
+        digits=1,
+        percent=True,
+    ),
+    Measure(
+        "observed_expected_ratio",
+        gettext_noop("Observed / expected"),
+        gettext_noop(
+            "The events that happened for each event that the model predicted: "
+            "below 1 the risks are too high, above 1 too low."
+        ),
+        low=0.5,
+        high=1.5,
+        reference=1,
+    ),
+    Measure(
+        "calibration_in_the_large",
+        gettext_noop("Calibration in the large"),
+        gettext_noop(
+            "How far all risks would have to move, on the scale of log odds, to be right on "
+            "average: 0 is right, below 0 the risks are too high."
+        ),
+        low=-1,
+        high=1,
+        reference=0,
+    ),
+    Measure(
+        "calibration_intercept",
+        gettext_noop("Calibration intercept"),
+        gettext_noop(
+            "The shift, on the scale of log odds, that would make the risks fit best together "
+            "with the calibration slope: 0 needs none."
+        ),
+        low=-1,
+        high=1,
+        reference=0,
+    ),
+    Measure(
+        "calibration_slope",
+        gettext_noop("Calibration slope"),
+        gettext_noop(
+            "Whether risks are spread as they should be: 1 is right, below 1 they are too "
+            "extreme, above 1 too close together."
+        ),
+        low=0.5,
+        high=1.5,
+        reference=1,
+    ),
+    Measure(
+        "ici",
+        gettext_noop("Calibration error, mean"),
+        gettext_noop(
+            "The average distance between the predicted risk and the risk observed on the "
+            "smoothed calibration curve (ICI)."
+        ),
+        low=0,
+        reference=0,
+        digits=2,
+        percent=True,
+    ),
+    Measure(
+        "e50",
+        gettext_noop("Calibration error, median"),
+        gettext_noop(
+            "Half of the patients have a predicted risk closer than this to the risk observed "
+            "on the smoothed calibration curve (E50)."
+        ),
+        low=0,
+        reference=0,
+        digits=2,
+        percent=True,
+    ),
+    Measure(
+        "e90",
+        gettext_noop("Calibration error, 90%"),
+        gettext_noop(
+            "Nine in ten patients have a predicted risk closer than this to the risk observed "
+            "on the smoothed calibration curve (E90)."
+        ),
+        low=0,
+        reference=0,
+        digits=2,
+        percent=True,
+    ),
+    Measure(
+        "emax",
+        gettext_noop("Calibration error, largest"),
+        gettext_noop(
+            "The largest distance between a predicted risk and the risk observed on the "
+            "smoothed calibration curve (Emax); one patient can decide it."
+        ),
+        low=0,
+        reference=0,
+        digits=2,
+        percent=True,
+    ),
+    Measure(
+        "net_benefit",
+        gettext_noop("Net benefit"),
+        gettext_noop(
+            "What acting above the threshold gains against treating nobody, in true positives "
+            "per patient, after taking off the harm of false positives."
+        ),
+        reference=0,
+    ),
+    Measure(
+        "sensitivity",
+        gettext_noop("Sensitivity"),
+        gettext_noop("The share of the patients with the event whose risk reaches the threshold."),
+        low=0,
+        high=1,
+        digits=1,
+        percent=True,
+    ),
+    Measure(
+        "specificity",
+        gettext_noop("Specificity"),
+        gettext_noop("The share of the patients without the event who are below the threshold."),
+        low=0,
+        high=1,
+        digits=1,
+        percent=True,
+    ),
+    Measure(
+        "ppv",
+        gettext_noop("Predictive value, positive"),
+        gettext_noop("The share of the patients at or above the threshold who have the event."),
+        low=0,
+        high=1,
+        digits=1,
+        percent=True,
+    ),
+    Measure(
+        "npv",
+        gettext_noop("Predictive value, negative"),
+        gettext_noop("The share of the patients below the threshold who do not have the event."),
+        low=0,
+        high=1,
+        digits=1,
+        percent=True,
+    ),
+)
+
+BINARY = Task(
+    slug="binary",
+    title=gettext_noop("Risk of a yes/no outcome"),
+    summary=gettext_noop(
+        "Compares the risks that a model gave with what happened to the patients: does it rank "
+        "them, are its risks right, and does acting on them help?"
+    ),
+    tables=(COHORT_BINARY, PREDICTIONS_BINARY),
+    protocol=BinaryProtocol,
+    evaluate=evaluate_binary,
+    measures=MEASURES,
+    # Of the measures taken at a threshold, a card shows the protocol's first threshold:
+    # portal.figures.headline picks it, and the words of `find` are about the same estimate.
+    headline=("auroc", "observed_expected_ratio", "calibration_slope", "net_benefit"),
+    figures=FIGURES,
+    find=find,
+)
+
+USE_CASE = UseCase(
+    slug="ckd",
+    title=gettext_noop("Chronic kidney disease"),
+    short_title=gettext_noop("Kidney"),
+    question=gettext_noop(
+        "Does an existing risk model hold in cohorts of other countries, and if not, "
+        "what repairs it?"
+    ),
+    lead="Aarhus University Hospital",
+    colour="kidney",
+    tasks=(BINARY,),
+)
