@@ -5,20 +5,26 @@ parsed and checked (:mod:`values`, :mod:`checks`), and only a file without a pro
 table: in memory (:func:`read_table`) or as Parquet (:func:`convert_table`).
 """
 
+from portal.tables.conversion import ConvertedTable, StoredColumn, convert_table
 from portal.tables.limits import Limits
 from portal.tables.problems import Problem, TableRefused
+from portal.tables.profile import profile_table
 from portal.tables.reading import LoadedTable, check_references, read_table, subgroup_columns
 from portal.tables.schema import Column, Kind, TableSchema
 
 __all__ = [
     "Column",
+    "ConvertedTable",
     "Kind",
     "Limits",
     "LoadedTable",
     "Problem",
+    "StoredColumn",
     "TableRefused",
     "TableSchema",
     "check_references",
+    "convert_table",
+    "profile_table",
     "read_table",
     "subgroup_columns",
 ]

@@ -36,7 +36,7 @@ _UNREADABLE = (
 )
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """The bytes are not the Thrift that they should be."""
 
 
@@ -52,7 +52,7 @@ def parquet_schema(path: Path, limits: Limits) -> dict[str, pl.DataType]:
     try:
         _check_size(path, limits)
         schema = dict(pl.read_parquet_schema(path))
-    except (_Damaged, *_UNREADABLE) as error:
+    except (_DamagedError, *_UNREADABLE) as error:
         raise _damaged() from error
     nested = [name for name, dtype in schema.items() if not is_readable(dtype)]
     if nested:
@@ -115,7 +115,7 @@ def _check_size(path: Path, limits: Limits) -> None:
             for column in columns:
                 described = column.get(3)
                 if not isinstance(described, dict):
-                    raise _Damaged
+                    raise _DamagedError
                 announced, number = _pages(file, described, size, _MOST_PAGES - pages)
                 pages += number
                 of_pages += max(announced, _number(described.get(6)))
@@ -149,12 +149,12 @@ def _check_size(path: Path, limits: Limits) -> None:
 
 def _footer(file: BinaryIO, size: int, limits: Limits) -> dict[int, Any]:
     if size < 12:
-        raise _Damaged
+        raise _DamagedError
     file.seek(size - 8)
     tail = file.read(8)
     length = int.from_bytes(tail[:4], "little")
     if tail[4:] != MAGIC or length > size - 12:
-        raise _Damaged
+        raise _DamagedError
     if length > limits.footer_bytes:
         raise refused(
             "footer",
@@ -173,12 +173,12 @@ def _pages(file: BinaryIO, column: dict[int, Any], size: int, most: int) -> tupl
     end = position + _number(column.get(7))
     values = _number(column.get(5))
     if not 0 < position <= end <= size:
-        raise _Damaged
+        raise _DamagedError
     announced = seen = number = 0
     while position < end and seen < values:
         number += 1
         if number > most:
-            raise _Damaged
+            raise _DamagedError
         file.seek(position)
         thrift = _Thrift(file.read(_PAGE_HEADER_BYTES))
         page = thrift.struct()
@@ -191,7 +191,7 @@ def _pages(file: BinaryIO, column: dict[int, Any], size: int, most: int) -> tupl
 
 def _number(value: object) -> int:
     if not isinstance(value, int) or value < 0:
-        raise _Damaged
+        raise _DamagedError
     return value
 
 
@@ -206,7 +206,7 @@ class _Thrift:
     def struct(self) -> dict[int, Any]:
         self.depth += 1
         if self.depth > 32:
-            raise _Damaged
+            raise _DamagedError
         fields: dict[int, Any] = {}
         number = 0
         while (head := self._byte()) != 0:
@@ -230,24 +230,24 @@ class _Thrift:
             return self._list()
         if kind == 12:
             return self.struct()
-        raise _Damaged  # maps are not part of the Parquet description
+        raise _DamagedError  # maps are not part of the Parquet description
 
     def _list(self) -> list[Any]:
         head = self._byte()
         size = head >> 4 if head >> 4 < 15 else self._varint()
         if size > len(self.content) - self.position:
-            raise _Damaged
+            raise _DamagedError
         return [self._value(head & 15, in_list=True) for _ in range(size)]
 
     def _byte(self) -> int:
         if self.position >= len(self.content):
-            raise _Damaged
+            raise _DamagedError
         self.position += 1
         return self.content[self.position - 1]
 
     def _take(self, size: int) -> bytes:
         if size > len(self.content) - self.position:
-            raise _Damaged
+            raise _DamagedError
         self.position += size
         return self.content[self.position - size : self.position]
 
@@ -259,7 +259,7 @@ class _Thrift:
             if byte < 128:
                 return number
             shift += 7
-        raise _Damaged
+        raise _DamagedError
 
     def _zigzag(self) -> int:
         number = self._varint()

@@ -110,7 +110,7 @@ class Problem:
         )
 
 
-class TableRefused(Exception):
+class TableRefused(Exception):  # noqa: N818 (it says what happened, as Django's DoesNotExist does)
     """A file is not the table it should be; carries every problem at once."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
