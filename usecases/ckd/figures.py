@@ -486,8 +486,9 @@ def _add_distribution(figure: go.Figure, risks: Curve, most: float, _: Translate
                 + "<extra></extra>",
             )
         )
+        shown = any(share is not None for share in shares)
         figure.add_annotation(
-            text=words,
+            text=words if shown else _("{group}: too few to show").format(group=words),
             xref="x domain",
             yref="y2 domain",
             x=1,
@@ -500,10 +501,10 @@ def _add_distribution(figure: go.Figure, risks: Curve, most: float, _: Translate
     reach = 1.05 * tallest or 1
     figure.update_layout(
         barmode="overlay",
-        yaxis={"domain": [0.3, 1]},
+        yaxis={"domain": [0.32, 1]},
         xaxis={"anchor": "y2"},
         yaxis2={
-            "domain": [0, 0.22],
+            "domain": [0, 0.24],
             "range": [-reach, reach],
             "showticklabels": False,
             "showgrid": False,

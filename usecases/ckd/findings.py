@@ -145,14 +145,17 @@ def find(result: Result, _: Translate) -> Finding:
 
 
 def _title(result: Result, _: Translate) -> str:
-    ranking = word(RANKING, headline(result, "auroc"))
-    if ranking is None:
+    auroc = headline(result, "auroc")
+    ranking = word(RANKING, auroc)
+    if auroc is None or auroc.lower is None or ranking is None:
         return _too_few(result, _)
     ratio = headline(result, "observed_expected_ratio")
     average = word(OBSERVED_EXPECTED, ratio)
     if ratio is None or average is None:
         return _(ranking)
     slope = word(SLOPE, headline(result, "calibration_slope")) or OPEN
+    if auroc.lower <= CHANCE:
+        slope = OPEN  # how risks are spread means nothing where they may not rank at all
     risks = _(RISKS[average, slope if average == RIGHT else None])
     return _("{ranking}; {risks}").format(
         ranking=_(ranking), risks=risks.format(percent=_excess(ratio, _))
@@ -184,8 +187,9 @@ def _auroc(result: Result, _: Translate) -> str:
     estimate = headline(result, "auroc")
     if estimate is None or estimate.value is None:
         return _reason(estimate, _)
+    rounded = f"{estimate.value * 100:.0f}"
     return _("A patient with the event ranks above one without in {pairs} of 100 pairs.").format(
-        pairs=f"{estimate.value * 100:.0f}"
+        pairs=_("more than 99") if rounded == "100" and estimate.value < 1 else rounded
     )
 
 
@@ -223,8 +227,8 @@ def _net_benefit(result: Result, _: Translate) -> str:
     count = f"{estimate.value * 1000:.0f}"
     return {
         HELPS: _(
-            "Against treating nobody, worth {count} more true positives per 1,000 patients "
-            "with no false positive."
+            "As good as finding the event in {count} more of 1,000 patients with no false alarm, "
+            "against treating nobody."
         ).format(count=count if count != "0" else _("less than 1")),
         HARMS: _("Acting above this threshold does more harm than treating nobody."),
         OPEN: _("Not shown to help more than treating nobody."),

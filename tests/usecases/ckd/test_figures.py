@@ -260,6 +260,12 @@ def test_hidden_groups_have_no_dot_and_hidden_bars_no_height() -> None:
     assert trace(plain, "with the event")["y"][4] is None
 
 
+def test_a_distribution_of_hidden_counts_alone_says_so() -> None:
+    given = curves()
+    given["risk_distribution"]["with_event"] = [None] * 50
+    assert "with the event: too few to show" in words(drawn("calibration", result(given)))
+
+
 def test_the_band_is_broken_where_the_interval_is_hidden() -> None:
     given = curves()
     given["decision"]["lower"][20] = None

@@ -229,8 +229,8 @@ def test_the_sentences_of_the_cards_say_what_the_numbers_mean() -> None:
         "observed_expected_ratio": "Fewer events than predicted: risks are too high by 8%.",
         "calibration_slope": "Close to 1: high and low risks are spread as they should be.",
         "net_benefit": (
-            "Against treating nobody, worth 27 more true positives per 1,000 patients "
-            "with no false positive."
+            "As good as finding the event in 27 more of 1,000 patients with no false alarm, "
+            "against treating nobody."
         ),
     }
 
@@ -244,7 +244,22 @@ def test_a_card_without_a_value_gives_the_reason() -> None:
 def test_a_benefit_below_one_in_a_thousand_is_not_called_none() -> None:
     benefit = estimate("net_benefit", 0.0004, 0.0001, 0.0007)
     sentence = find(result(AUROC, benefit), str).sentences["net_benefit"]
-    assert "worth less than 1 more true positives" in sentence
+    assert "in less than 1 more of 1,000 patients" in sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "pairs"), [(0.994, "99"), (0.996, "more than 99"), (1.0, "100"), (0.5, "50")]
+)
+def test_only_a_perfect_ranking_is_said_to_win_every_pair(value: float, pairs: str) -> None:
+    sentence = find(result(estimate("auroc", value, value, value)), str).sentences["auroc"]
+    assert f" in {pairs} of 100 pairs" in sentence
+
+
+def test_the_spread_of_risks_is_not_judged_where_they_may_not_rank_at_all() -> None:
+    inverted = estimate("calibration_slope", -0.5, -0.7, -0.3)
+    assert title(estimate("auroc", 0.4, 0.35, 0.45), RIGHT, inverted) == (
+        "Ranks patients the wrong way round; its risks are right on average"
+    )
 
 
 def test_a_subgroup_never_speaks_for_everyone() -> None:
