@@ -243,7 +243,7 @@ def draw_decision(result: Result, _: Translate) -> go.Figure:
         ),
         None,
     )
-    if crossing is not None and crossing[0] < 0.75 * most:
+    if crossing is not None and crossing[0] < 0.75 * most:  # else there is no room beside it
         _label(
             figure,
             crossing[0],
@@ -554,7 +554,7 @@ def _chosen(
             at,
             [[px, px] for px, _py in points],
             [[py, None if py is None else drop] for _px, py in points],
-            [[text, ""] for text in labels],
+            [["", text] for text in labels],  # at the foot, clear of the lines
         )
     now = min(range(len(at)), key=lambda index: abs(at[index] - chosen[0]))
     return [
