@@ -209,6 +209,7 @@ def _start_keeper(data: Path) -> None:
         text=True,
         errors="replace",
         check=False,
+        start_new_session=True,  # Ctrl-C is for the caller, who ends this process with itself
     )
     if started.returncode != 0:
         raise PostgresError(started.stderr.strip() or f"The keeper of '{data}' failed.")
