@@ -3,7 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 
-# Never .venv/bin/<script>: the first line of a script cannot hold a path with a space.
+# Never .venv/bin/<script>: its first line cannot hold a path with a space. (djade is a binary.)
 RUN = .venv/bin/python
 
 # What a production environment sets, for the checks that want one.
@@ -38,7 +38,7 @@ check: development ## Check style, types, templates, migrations and the producti
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	DEBUG=1 $(RUN) -m mypy portal usecases
-	find templates portal usecases -name '*.html' -exec $(RUN) -m djade --check {} +
+	find templates portal usecases -name '*.html' -exec .venv/bin/djade --check {} +
 	DEBUG=1 $(RUN) manage.py makemigrations --check --dry-run
 	$(PRODUCTION) $(RUN) manage.py check --deploy --fail-level WARNING
 
