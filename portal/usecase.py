@@ -119,9 +119,11 @@ class Task:
     """Keys of the measures shown as cards, the most telling first."""
     figures: tuple[Figure, ...]
     find: Callable[[Result, Translate], Finding]
-    needs_horizon: bool = False
+    engine: str
+    """Version of the engine: part of the fingerprint, raised when any number changes."""
 
     def table(self, name: str) -> TableSchema:
+        """The schema of the table called ``name``; LookupError if the task has none."""
         for schema in self.tables:
             if schema.name == name:
                 return schema
@@ -129,11 +131,18 @@ class Task:
         raise LookupError(f"Task '{self.slug}' has no table '{name}'; it has: {known}.")
 
     @property
+    def predicted_column(self) -> str:
+        """The column of `predictions` that an artefact's output fills."""
+        schema = self.table("predictions")
+        return next(column.name for column in schema.columns if column.name not in schema.key)
+
+    @property
     def reference_tables(self) -> tuple[TableSchema, ...]:
         """The tables that a data holder provides: all but the predictions."""
         return tuple(schema for schema in self.tables if schema.name != "predictions")
 
     def measure(self, key: str) -> Measure:
+        """The measure called ``key``; LookupError if the task has none."""
         for measure in self.measures:
             if measure.key == key:
                 return measure
@@ -154,6 +163,7 @@ class UseCase:
     tasks: tuple[Task, ...]
 
     def task(self, slug: str) -> Task:
+        """The task called ``slug``; LookupError if the use case has none."""
         for task in self.tasks:
             if task.slug == slug:
                 return task
@@ -186,3 +196,12 @@ def use_cases() -> Mapping[str, UseCase]:
     if len(by_slug) != len(loaded):
         raise ValueError("settings.USE_CASES names two use cases with the same slug.")
     return by_slug
+
+
+def package_of(use_case: UseCase) -> str:
+    """The package in ``settings.USE_CASES`` that declares ``use_case``."""
+    from django.conf import settings
+
+    return next(
+        package for package in settings.USE_CASES if load_use_case(package).slug == use_case.slug
+    )

@@ -12,14 +12,14 @@ from portal.organisations.models import Membership, Organisation
 admin.site.unregister(Group)
 
 
-class MembershipInline(admin.TabularInline[Membership, Organisation]):
+class MembershipInline(admin.TabularInline):
     model = Membership
     extra = 0
     autocomplete_fields = ("user",)
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(admin.ModelAdmin[Organisation]):
+class OrganisationAdmin(admin.ModelAdmin):
     list_display = ("name", "kind", "country", "members")
     list_filter = ("kind", "country")
     search_fields = ("name", "slug")

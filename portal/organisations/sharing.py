@@ -59,6 +59,17 @@ class ShareableQuerySet(models.QuerySet[M]):
         """The objects that ``user`` may see; everything else does not exist for them."""
         return self.allowing(user, Verb.VIEW)
 
+    def in_the_consortium(self) -> ShareableQuerySet[M]:
+        """The objects that everyone in the consortium sees: what public counts count."""
+        grants = f"{self.model._meta.model_name}groupobjectpermission"
+        return self.filter(
+            **{
+                f"{grants}__permission__codename": _codename(Verb.VIEW, self.model),
+                f"{grants}__group__role_group__organisation": None,
+                f"{grants}__group__role_group__isnull": False,
+            }
+        ).distinct()
+
 
 def may(user: User | AnonymousUser, verb: Verb, obj: Any) -> bool:
     """Whether ``user`` may ``verb`` this one object."""

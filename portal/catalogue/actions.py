@@ -1,0 +1,245 @@
+"""Writes about datasets and their tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.utils.crypto import get_random_string
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal import store
+from portal.catalogue.models import Dataset, Table, Upload, Variable
+from portal.catalogue.vocabulary import Datatype
+from portal.jobs.models import Status
+from portal.jobs.tasks import wake
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role, Verb
+from portal.organisations.sharing import grant_to_owner, may
+from portal.tables import Kind, TableSchema
+from portal.usecase import Task, UseCase
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+    from portal.registry.models import ModelVersion
+
+DATATYPES = {
+    Kind.IDENTIFIER: Datatype.STRING,
+    Kind.NUMBER: Datatype.NUMBER,
+    Kind.INTEGER: Datatype.INTEGER,
+    Kind.BOOLEAN: Datatype.BOOLEAN,
+    Kind.DATE: Datatype.DATE,
+    Kind.CATEGORY: Datatype.CATEGORY,
+}
+
+
+def free_slug(model: Any, text: str) -> str:
+    """An address made of ``text`` that no row of ``model`` has yet."""
+    wanted = slugify(text)[:100].strip("-") or "item"
+    slug, number = wanted, 1
+    while model.objects.filter(slug=slug).exists():
+        number += 1
+        slug = f"{wanted}-{number}"
+    return slug
+
+
+def _require(allowed: bool, sentence: str) -> None:
+    if not allowed:
+        raise PermissionError(sentence)
+
+
+@transaction.atomic
+def create_dataset(
+    *, use_case: UseCase, organisation: Organisation, by: User, **fields: Any
+) -> Dataset:
+    """Add a dataset to the catalogue; its organisation's roles get their permissions.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is not a contributor of the organisation.
+    """
+    _require(
+        Organisation.objects.where_member(by, Role.CONTRIBUTOR).contains(organisation),
+        "Only contributors of the holder add its datasets.",
+    )
+    dataset = Dataset(
+        use_case=use_case.slug,
+        organisation=organisation,
+        slug=free_slug(Dataset, fields["title"]),
+        created_by=by,
+        **fields,
+    )
+    dataset.full_clean()
+    dataset.save()
+    grant_to_owner(dataset, organisation)
+    return dataset
+
+
+@transaction.atomic
+def update_dataset(*, dataset: Dataset, by: User, **fields: Any) -> Dataset:
+    """Change a dataset's metadata; its address stays.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not change the dataset.
+    """
+    _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder change a dataset.")
+    for name, value in fields.items():
+        setattr(dataset, name, value)
+    dataset.full_clean()
+    dataset.save()
+    return dataset
+
+
+@transaction.atomic
+def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: User) -> None:
+    """Make ``variables`` the dataset's data dictionary, in that order.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not change the dataset.
+    """
+    _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder change a dataset.")
+    dataset.variables.all().delete()
+    for position, variable in enumerate(variables):
+        variable.pk, variable.dataset, variable.position = None, dataset, position
+        variable.full_clean()
+        variable.save()
+
+
+def shown_file_name(name: str) -> str:
+    """The last part of a file name as a person's computer sent it, harmless to show."""
+    last = PurePosixPath(PureWindowsPath(name).name).name
+    return "".join(character for character in last if character.isprintable())[:200] or "file"
+
+
+@transaction.atomic
+def receive_upload(
+    *,
+    dataset: Dataset,
+    task: Task,
+    schema: TableSchema,
+    file: UploadedFile,
+    model_version: ModelVersion | None = None,
+    by: User,
+) -> Upload:
+    """Keep an uploaded file until a worker has turned it into a table, and wake one.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not change the dataset.
+    """
+    _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder upload tables.")
+    # A name of our own: nothing of what the person's computer sent becomes a path.
+    stored_name = default_storage.save(f"arrived/{get_random_string(32)}", file)
+    upload = Upload.objects.create(
+        dataset=dataset,
+        task=task.slug,
+        name=schema.name,
+        model_version=model_version,
+        file_name=shown_file_name(file.name or ""),
+        stored_name=stored_name,
+        created_by=by,
+    )
+    from portal.catalogue.tasks import run_upload
+
+    transaction.on_commit(lambda: wake(run_upload, upload.pk))
+    return upload
+
+
+def accept_upload(*, upload: Upload, path: Path, reply: dict[str, Any]) -> Table:
+    """Store the converted table and end the upload, in one transaction.
+
+    Raises
+    ------
+    StaleWorkerError
+        If the upload was cancelled or taken over meanwhile; no table is made.
+    """
+    sha256 = store.put(path, suffix="parquet")
+    with transaction.atomic():
+        table, _created = Table.objects.get_or_create(
+            dataset=upload.dataset,
+            task=upload.task,
+            name=upload.name,
+            model_version=upload.model_version,
+            sha256=sha256,
+            defaults={
+                "rows": reply["rows"],
+                "size": path.stat().st_size,
+                "columns": reply["columns"],
+                "profile": reply["profile"],
+                "references": reply.get("references", {}),
+                "created_by": upload.created_by,
+            },
+        )
+        Upload.objects.finish(upload, Status.SUCCEEDED, table=table)
+        if upload.model_version is None:
+            describe_columns(dataset=upload.dataset, table=table)
+    default_storage.delete(upload.stored_name)
+    return table
+
+
+def describe_columns(*, dataset: Dataset, table: Table) -> None:
+    """Add the table's columns to the data dictionary, where it does not name them yet."""
+    known = set(dataset.variables.values_list("name", flat=True))
+    schema = dataset.declared.task(table.task).table(table.name)
+    declared = {column.name: column for column in schema.columns}
+    missing = [column for column in table.columns if column["name"] not in known]
+    Variable.objects.bulk_create(
+        Variable(
+            dataset=dataset,
+            position=len(known) + position,
+            name=column["name"][:100],
+            label=declared[column["name"]].label if column["name"] in declared else "",
+            unit=declared[column["name"]].unit if column["name"] in declared else "",
+            datatype=DATATYPES.get(Kind(column["kind"]), Datatype.STRING),
+        )
+        for position, column in enumerate(missing)
+    )
+
+
+def refuse_upload(*, upload: Upload, problems: list[dict[str, Any]]) -> None:
+    """End the upload with every problem of its file; nothing of it is kept."""
+    sentence = ngettext(
+        "The table was refused for one reason. Correct the file and upload it again.",
+        "The table was refused for %(count)d reasons. Correct the file and upload it again.",
+        len(problems),
+    ) % {"count": len(problems)}
+    Upload.objects.finish(upload, Status.FAILED, failure=sentence, problems=problems)
+    default_storage.delete(upload.stored_name)
+
+
+def fail_upload(*, upload: Upload, sentence: str, detail: str = "") -> None:
+    """End the upload with the reason why it could not be read; nothing of it is kept."""
+    Upload.objects.finish(
+        upload,
+        Status.FAILED,
+        failure=sentence or _("The file could not be read."),
+        failure_detail=detail,
+    )
+    default_storage.delete(upload.stored_name)
+
+
+def cancel_upload(*, upload: Upload, by: User) -> bool:
+    """Stop an upload that is not finished; its file is thrown away.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not change the dataset.
+    """
+    _require(may(by, Verb.CHANGE, upload.dataset), "Only contributors of the holder cancel it.")
+    if not Upload.objects.cancel(upload.pk):
+        return False
+    default_storage.delete(upload.stored_name)
+    return True

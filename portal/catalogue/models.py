@@ -1,0 +1,309 @@
+"""The dataset catalogue: metadata, data dictionary, and the tables held here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from portal.catalogue import vocabulary
+from portal.jobs.models import Job, JobQuerySet, Status
+from portal.organisations.countries import COUNTRIES
+from portal.organisations.models import Organisation
+from portal.organisations.sharing import ShareableQuerySet
+from portal.usecase import Task, UseCase, use_cases
+
+if TYPE_CHECKING:
+    from portal.registry.models import ModelVersion
+
+
+class DatasetQuerySet(ShareableQuerySet["Dataset"]):
+    """Datasets, by where they belong and what they hold."""
+
+    def of(self, use_case: UseCase) -> DatasetQuerySet:
+        return self.filter(use_case=use_case.slug)
+
+    def matching(self, words: str) -> DatasetQuerySet:
+        """Datasets whose title, description or keywords contain each of the words."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                models.Q(title__icontains=word)
+                | models.Q(description__icontains=word)
+                | models.Q(keyword__icontains=word)
+                | models.Q(organisation__name__icontains=word)
+            )
+        return found
+
+
+class Dataset(models.Model):
+    """A catalogue entry. Its fields are named after HealthDCAT-AP's properties."""
+
+    use_case = models.CharField(_("use case"), max_length=40)
+    slug = models.SlugField(_("address"), max_length=120, unique=True)
+    organisation = models.ForeignKey(
+        Organisation,
+        on_delete=models.PROTECT,
+        related_name="datasets",
+        verbose_name=_("holder"),
+        help_text=_("The health data holder: who is responsible for the data (dct:publisher)."),
+    )
+    title = models.CharField(_("title"), max_length=200)
+    description = models.TextField(
+        _("description"), help_text=_("What is in it, of whom, and how it came to be.")
+    )
+    keyword = ArrayField(
+        models.CharField(max_length=60),
+        verbose_name=_("keywords"),
+        default=list,
+        blank=True,
+        help_text=_("Separated by commas."),
+    )
+    access_rights = models.CharField(
+        _("access rights"),
+        max_length=12,
+        choices=vocabulary.AccessRights,
+        default=vocabulary.AccessRights.NON_PUBLIC,
+    )
+    health_category = models.CharField(
+        _("health category"),
+        max_length=1,
+        choices=vocabulary.HealthCategory,
+        default=vocabulary.HealthCategory.EHR,
+        help_text=_("The category of electronic health data of EHDS Article 51."),
+    )
+    spatial = models.CharField(
+        _("geography"), max_length=2, choices=COUNTRIES, help_text=_("Where the people live.")
+    )
+    temporal_start = models.DateField(_("period from"), null=True, blank=True)
+    temporal_end = models.DateField(_("period to"), null=True, blank=True)
+    number_of_records = models.PositiveBigIntegerField(_("records"), null=True, blank=True)
+    number_of_unique_individuals = models.PositiveBigIntegerField(
+        _("individuals"), null=True, blank=True
+    )
+    contact_name = models.CharField(_("contact"), max_length=120, blank=True)
+    contact_email = models.EmailField(_("contact e-mail"), blank=True)
+    personal_data = models.CharField(
+        _("personal data"),
+        max_length=20,
+        choices=vocabulary.PersonalData,
+        default=vocabulary.PersonalData.PSEUDONYMISED,
+    )
+    legal_basis = models.CharField(
+        _("legal basis"), max_length=40, choices=vocabulary.LegalBasis, blank=True
+    )
+    provenance = models.TextField(
+        _("provenance"), blank=True, help_text=_("Where the data come from and how they were made.")
+    )
+    is_synthetic = models.BooleanField(
+        _("synthetic"), default=False, help_text=_("Simulated: describes no real person.")
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
+    )
+    issued = models.DateTimeField(_("added"), auto_now_add=True)
+    modified = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = DatasetQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("dataset")
+        verbose_name_plural = _("datasets")
+        ordering = ("title", "id")
+        permissions = (
+            ("evaluate_dataset", "Can use the dataset in evaluations"),
+            ("share_dataset", "Can share the dataset"),
+        )
+        indexes = (models.Index(fields=["use_case", "title"], name="dataset_by_use_case"),)
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(temporal_start=None)
+                | models.Q(temporal_end=None)
+                | models.Q(temporal_start__lte=models.F("temporal_end")),
+                name="dataset_period_in_order",
+                violation_error_message=_("The period ends before it begins."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.title
+
+    def get_absolute_url(self) -> str:
+        return reverse("dataset-detail", kwargs={"use_case": self.declared, "slug": self.slug})
+
+    @property
+    def declared(self) -> UseCase:
+        """The use case that it belongs to."""
+        return use_cases()[self.use_case]
+
+    def current_tables(self, task: Task) -> dict[str, Table]:
+        """The newest reference table of each name that the dataset holds for ``task``."""
+        held = self.tables.filter(task=task.slug, model_version=None).order_by("created_at", "id")
+        return {table.name: table for table in held}
+
+    @property
+    def country_name(self) -> str:
+        return str(dict(COUNTRIES).get(self.spatial, self.spatial))
+
+
+class DatasetUserObjectPermission(UserObjectPermissionBase):
+    """Grants to single persons: none are made; guardian wants the table."""
+
+    content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = False
+
+
+class DatasetGroupObjectPermission(GroupObjectPermissionBase):
+    """Who may do what with one dataset."""
+
+    content_object = models.ForeignKey(Dataset, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        abstract = False
+
+
+class Variable(models.Model):
+    """A line of the data dictionary."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="variables")
+    position = models.PositiveIntegerField(default=0)
+    name = models.CharField(_("name"), max_length=100)
+    label = models.CharField(_("label"), max_length=200, blank=True)
+    datatype = models.CharField(
+        _("type"), max_length=20, choices=vocabulary.Datatype, default=vocabulary.Datatype.NUMBER
+    )
+    unit = models.CharField(_("unit"), max_length=60, blank=True)
+    code = models.CharField(
+        _("code"), max_length=120, blank=True, help_text=_("In a terminology: LOINC 33914-3.")
+    )
+
+    class Meta:
+        verbose_name = _("variable")
+        verbose_name_plural = _("variables")
+        ordering = ("position", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["dataset", "name"],
+                name="variable_name_unique",
+                violation_error_message=_("Two variables have the same name."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Table(models.Model):
+    """An immutable, content-addressed Parquet file that passed its schema."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="tables")
+    task = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, help_text="The name of its schema in the task.")
+    model_version = models.ForeignKey(
+        "registry.ModelVersion",
+        on_delete=models.PROTECT,
+        related_name="predictions",
+        null=True,
+        blank=True,
+        help_text="For predictions: whose.",
+    )
+    sha256 = models.CharField(max_length=64)
+    rows = models.PositiveBigIntegerField(validators=[MinValueValidator(1)])
+    size = models.PositiveBigIntegerField(help_text="Bytes of the Parquet file.")
+    columns = models.JSONField(default=list)
+    profile = models.JSONField(default=dict)
+    references = models.JSONField(
+        default=dict, help_text="SHA-256 of the tables that its ids were checked against."
+    )
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["dataset", "task", "name", "model_version", "sha256"],
+                nulls_distinct=False,
+                name="table_stored_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(name="predictions") ^ models.Q(model_version=None),
+                name="table_of_predictions_has_a_model_version",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sha256__regex=r"^[0-9a-f]{64}$"), name="table_sha256_is_one"
+            ),
+        )
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="table_never_changes", operation=pgtrigger.Update),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dataset} · {self.name}"
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column["name"] for column in self.columns]
+
+
+class UploadQuerySet(JobQuerySet["Upload"]):
+    """Uploads."""
+
+
+class Upload(Job):
+    """A file that arrived and becomes a table, or is refused with every problem at once."""
+
+    dataset = models.ForeignKey(Dataset, on_delete=models.CASCADE, related_name="uploads")
+    task = models.CharField(max_length=40)
+    name = models.CharField(max_length=40)
+    model_version = models.ForeignKey(
+        "registry.ModelVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    file_name = models.CharField(max_length=200, help_text="As the person's computer called it.")
+    stored_name = models.CharField(max_length=200, help_text="Where the file waits.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    problems = models.JSONField(default=list, blank=True)
+    table = models.ForeignKey(
+        Table, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads"
+    )
+
+    objects: ClassVar[UploadQuerySet] = UploadQuerySet.as_manager()
+
+    class Meta(Job.Meta):
+        abstract = False
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=["status", "woken_at"], name="upload_by_status"),)
+
+    def __str__(self) -> str:
+        return f"{self.file_name} → {self.dataset} · {self.name}"
+
+    def get_absolute_url(self) -> str:
+        return reverse(
+            "upload-detail",
+            kwargs={
+                "use_case": self.dataset.declared,
+                "slug": self.dataset.slug,
+                "upload_id": self.pk,
+            },
+        )
+
+    @property
+    def declared_task(self) -> Task:
+        return self.dataset.declared.task(self.task)
+
+    @property
+    def is_refused(self) -> bool:
+        return self.state == Status.FAILED and bool(self.problems)

@@ -1,0 +1,81 @@
+"""Turning an uploaded file into a table, in the background."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+import traceback
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from portal import store
+from portal.catalogue import actions
+from portal.catalogue.models import Upload
+from portal.celery import app
+from portal.jobs.child import ChildFailed, ChildRefused
+from portal.jobs.models import StaleWorkerError
+from portal.jobs.running import HeldJob, table_limits, worker_name
+from portal.usecase import package_of
+
+logger = logging.getLogger(__name__)
+
+
+@app.task(name="portal.catalogue.run_upload")
+def run_upload(pk: int) -> None:
+    """Validate and convert one uploaded file; delivering the message twice does nothing."""
+    upload = Upload.objects.claim(pk, worker=worker_name())
+    if upload is None:
+        return
+    try:
+        _convert(upload)
+    except StaleWorkerError:
+        logger.info("Upload %s was cancelled or taken over; its work here is dropped.", pk)
+    except (ChildFailed, ChildRefused) as failure:
+        _fail(upload, failure.message, getattr(failure, "detail", ""))
+    except FileNotFoundError:
+        _fail(upload, _("The uploaded file is no longer there. Upload it again."))
+    except Exception:
+        logger.exception("Upload %s failed.", pk)
+        _fail(
+            upload,
+            _("The site failed to read the file, which is its own fault. Try again; if it happens "
+              "again, tell the site's administrator."),
+            traceback.format_exc(),
+        )  # fmt: skip
+
+
+def _convert(upload: Upload) -> None:
+    with contextlib.ExitStack() as stack:
+        source = stack.enter_context(store.local_file(upload.stored_name))
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR)
+        )
+        references = {}
+        if upload.declared_task.table(upload.name).refers_to is not None:
+            held = upload.dataset.current_tables(upload.declared_task)
+            references = {name: table.sha256 for name, table in held.items()}
+        request = {
+            "source": str(source),
+            "destination": str(Path(folder) / "table.parquet"),
+            "use_case_package": package_of(upload.dataset.declared),
+            "task": upload.task,
+            "table": upload.name,
+            "references": {
+                name: str(stack.enter_context(store.content(sha256, suffix="parquet")))
+                for name, sha256 in references.items()
+            },
+        }
+        reply = HeldJob(upload).run("portal.catalogue.ingest", request, limits=table_limits())
+        if "refused" in reply:
+            actions.refuse_upload(upload=upload, problems=reply["refused"])
+        else:
+            reply["references"] = references
+            actions.accept_upload(upload=upload, path=Path(request["destination"]), reply=reply)
+
+
+def _fail(upload: Upload, sentence: str, detail: str = "") -> None:
+    with contextlib.suppress(StaleWorkerError):
+        actions.fail_upload(upload=upload, sentence=sentence, detail=detail)

@@ -1,0 +1,239 @@
+"""Pages of the catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.accounts.people import signed_in
+from portal.catalogue import actions
+from portal.catalogue.forms import DatasetForm, ShareForm, UploadForm, VariableFormSet
+from portal.catalogue.models import Dataset, Upload
+from portal.evaluations.models import Evaluation
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role, Verb
+from portal.organisations.sharing import share, shared_with, verbs_allowed
+from portal.pagination import page_of
+from portal.tables import TableSchema
+from portal.usecase import Task, UseCase
+
+EXTRA_VARIABLES = "variables"
+"""Prefix of the data dictionary's forms."""
+
+
+@require_GET
+def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
+    """The datasets that one may see, of a use case or of all."""
+    words = request.GET.get("q", "").strip()
+    rows = Dataset.objects.visible_to(request.user).matching(words).select_related("organisation")
+    if use_case is not None:
+        rows = rows.of(use_case)
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "page": page_of(request, rows),
+        "words": words,
+        "may_add": use_case is not None
+        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+    }
+    templates = "catalogue/dataset_list.html"
+    return render(request, use_case.templates(templates) if use_case else templates, context)
+
+
+def _dataset(request: HttpRequest, use_case: UseCase, slug: str, verb: Verb = Verb.VIEW) -> Dataset:
+    """The dataset, if the person may see it (404) and ``verb`` it (403)."""
+    visible = Dataset.objects.visible_to(request.user).of(use_case)
+    dataset = get_object_or_404(visible.select_related("organisation"), slug=slug)
+    if verb != Verb.VIEW and verb not in verbs_allowed(request.user, dataset):
+        raise PermissionDenied
+    return dataset
+
+
+@require_GET
+def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """What is in a dataset, who may use it, and where it was used."""
+    dataset = _dataset(request, use_case, slug)
+    evaluations = (
+        Evaluation.objects.visible_to(request.user).filter(dataset=dataset).for_list()[:10]
+    )
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "dataset": dataset,
+        "allowed": verbs_allowed(request.user, dataset),
+        "variables": dataset.variables.all(),
+        "holdings": [_holding(dataset, task) for task in use_case.tasks],
+        "evaluations": evaluations,
+        "shared_with": shared_with(dataset),
+        "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
+    }
+    return render(request, use_case.templates("catalogue/dataset_detail.html"), context)
+
+
+def _holding(dataset: Dataset, task: Task) -> dict[str, Any]:
+    """What the dataset holds for a task: each reference table or its absence, and predictions."""
+    current = dataset.current_tables(task)
+    predictions = dataset.tables.filter(task=task.slug).exclude(model_version=None)
+    return {
+        "task": task,
+        "tables": [(schema, current.get(schema.name)) for schema in task.reference_tables],
+        "predictions": predictions.select_related("model_version__model"),
+        "is_complete": len(current) == len(task.reference_tables),
+    }
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def dataset_create(request: HttpRequest, use_case: UseCase) -> HttpResponse:
+    """Add a dataset."""
+    user = signed_in(request)
+    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+        raise PermissionDenied
+    form = DatasetForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        dataset = actions.create_dataset(use_case=use_case, by=user, **form.cleaned_data)
+        messages.success(request, _("The dataset is in the catalogue. Now upload its tables."))
+        return redirect(dataset)
+    context = {"use_case": use_case, "section": "datasets", "form": form}
+    return render(request, use_case.templates("catalogue/dataset_form.html"), context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """Change a dataset's metadata and data dictionary."""
+    user = signed_in(request)
+    dataset = _dataset(request, use_case, slug, Verb.CHANGE)
+    form = DatasetForm(request.POST or None, instance=dataset, user=user)
+    variables = VariableFormSet(
+        request.POST or None, queryset=dataset.variables.all(), prefix=EXTRA_VARIABLES
+    )
+    if request.method == "POST" and form.is_valid() and variables.is_valid():
+        actions.update_dataset(dataset=dataset, by=user, **form.cleaned_data)
+        kept = [
+            line.instance
+            for line in variables.forms
+            if line.cleaned_data.get("name") and not line.cleaned_data.get("DELETE")
+        ]
+        actions.replace_variables(dataset=dataset, variables=kept, by=user)
+        messages.success(request, _("Saved."))
+        return redirect(dataset)
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "dataset": dataset,
+        "form": form,
+        "variables": variables,
+    }
+    return render(request, use_case.templates("catalogue/dataset_form.html"), context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def dataset_share(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """Share a dataset with an organisation or with the consortium."""
+    user = signed_in(request)
+    dataset = _dataset(request, use_case, slug, Verb.SHARE)
+    form = ShareForm(request.POST or None, owner=dataset.organisation)
+    if request.method == "POST" and form.is_valid():
+        share(
+            obj=dataset,
+            verbs=[Verb(value) for value in form.cleaned_data["verbs"]],
+            organisation=form.cleaned_data["organisation"],
+            by=user,
+        )
+        messages.success(request, _("The sharing is changed."))
+        return redirect("dataset-share", use_case=use_case, slug=slug)
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "shared": dataset,
+        "shared_with": shared_with(dataset),
+        "form": form,
+    }
+    return render(request, use_case.templates("organisations/share.html"), context)
+
+
+def _schema(use_case: UseCase, task: str, table: str) -> tuple[Task, TableSchema]:
+    try:
+        found = use_case.task(task)
+        return found, found.table(table)
+    except LookupError as error:
+        raise Http404(str(error)) from error
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def table_upload(
+    request: HttpRequest, use_case: UseCase, slug: str, task: str, table: str
+) -> HttpResponse:
+    """Upload a file for one of the task's tables."""
+    user = signed_in(request)
+    dataset = _dataset(request, use_case, slug, Verb.CHANGE)
+    found, schema = _schema(use_case, task, table)
+    form = UploadForm(
+        request.POST or None, request.FILES or None, schema=schema, task=found, user=user
+    )
+    needs = schema.refers_to if schema.refers_to not in dataset.current_tables(found) else None
+    if request.method == "POST" and needs is None and form.is_valid():
+        upload = actions.receive_upload(
+            dataset=dataset, task=found, schema=schema, by=user, **form.cleaned_data
+        )
+        return redirect(upload)
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "dataset": dataset,
+        "task": found,
+        "schema": schema,
+        "needs": found.table(needs) if needs else None,
+        "form": form,
+    }
+    return render(request, use_case.templates("catalogue/table_upload.html"), context)
+
+
+def _upload(
+    request: HttpRequest, use_case: UseCase, slug: str, upload_id: int
+) -> tuple[Dataset, Upload]:
+    """An upload is its holder's own matter: 404 for everyone who may not change the dataset."""
+    changeable = Dataset.objects.allowing(request.user, Verb.CHANGE).of(use_case)
+    dataset = get_object_or_404(changeable.select_related("organisation"), slug=slug)
+    uploads = dataset.uploads.select_related("table", "model_version__model", "created_by")
+    return dataset, get_object_or_404(uploads, pk=upload_id)
+
+
+@login_required
+@require_GET
+def upload_detail(
+    request: HttpRequest, use_case: UseCase, slug: str, upload_id: int
+) -> HttpResponse:
+    """How far the reading of a file is, and what came of it; refreshed by htmx until then."""
+    dataset, upload = _upload(request, use_case, slug, upload_id)
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "dataset": dataset,
+        "upload": upload,
+        "schema": upload.declared_task.table(upload.name),
+    }
+    name = "catalogue/_upload_state.html" if request.htmx else "catalogue/upload_detail.html"
+    return render(request, use_case.templates(name), context)
+
+
+@login_required
+@require_POST
+def upload_cancel(
+    request: HttpRequest, use_case: UseCase, slug: str, upload_id: int
+) -> HttpResponse:
+    """Stop the reading of a file."""
+    _dataset_, upload = _upload(request, use_case, slug, upload_id)
+    if actions.cancel_upload(upload=upload, by=signed_in(request)):
+        messages.info(request, _("The upload was cancelled; nothing of it was kept."))
+    return redirect(upload)

@@ -1,0 +1,18 @@
+"""How parts of an address become objects."""
+
+from portal.usecase import UseCase, use_cases
+
+
+class UseCaseConverter:
+    """The slug of a use case; an unknown one matches no address, which is a 404."""
+
+    regex = r"[a-z][a-z0-9-]*"
+
+    def to_python(self, value: str) -> UseCase:
+        try:
+            return use_cases()[value]
+        except KeyError:
+            raise ValueError(f"There is no use case '{value}'.") from None
+
+    def to_url(self, value: UseCase | str) -> str:
+        return value.slug if isinstance(value, UseCase) else value

@@ -1,0 +1,291 @@
+"""Writes about evaluations: submit, finish, cancel, retry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from portal.catalogue.models import Dataset, Table
+from portal.evaluations.models import Evaluation, LogLine, StoredResult
+from portal.jobs.models import FINAL, Status
+from portal.jobs.tasks import wake
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role, Verb
+from portal.organisations.sharing import grant, grant_to_owner, may
+from portal.registry.models import ModelVersion
+from portal.result import Result
+from portal.usecase import Protocol, Task
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+class SubmissionRefused(Exception):  # noqa: N818 - a refusal is an answer, not a fault
+    """An evaluation cannot be submitted; ``reasons`` says everything that is missing."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(" ".join(reasons))
+        self.reasons = reasons
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What an evaluation would read, and all that is missing for it."""
+
+    tables: dict[str, Table]
+    reasons: list[str]
+
+
+def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> Readiness:
+    """Gather the tables that an evaluation would read, and say everything that is missing."""
+    reasons = []
+    tables = dataset.current_tables(task)
+    for schema in task.reference_tables:
+        if schema.name not in tables:
+            reasons.append(
+                _("The dataset holds no table “%(table)s” yet; its holder uploads it on the "
+                  "dataset's page.") % {"table": _(schema.title)}
+            )  # fmt: skip
+    if model_version.model.use_case != dataset.use_case or model_version.model.task != task.slug:
+        reasons.append(_("The model does another task than this dataset is evaluated for."))
+    elif model_version.kind == ModelVersion.Kind.PREDICTIONS:
+        predictions = dataset.tables.filter(task=task.slug, model_version=model_version).first()
+        if predictions is None:
+            reasons.append(
+                _("There are no predictions of %(version)s for this dataset yet; the dataset's "
+                  "holder uploads them on the dataset's page.") % {"version": model_version}
+            )  # fmt: skip
+        else:
+            tables["predictions"] = predictions
+    elif first := tables.get(task.tables[0].name):
+        lacking = [name for name in model_version.input_names if name not in first.column_names]
+        if lacking:
+            reasons.append(
+                _("The table “%(table)s” lacks what the model needs: %(columns)s.")
+                % {"table": _(task.tables[0].title), "columns": ", ".join(lacking)}
+            )
+    return Readiness(tables, reasons)
+
+
+def protocol_reasons(protocol: Protocol, tables: dict[str, Table], task: Task) -> list[str]:
+    """What the protocol asks of the tables that they do not hold."""
+    first = tables.get(task.tables[0].name)
+    if first is None:
+        return []
+    unknown = [column for column in protocol.subgroups if column not in first.column_names]
+    if not unknown:
+        return []
+    return [
+        _("There is no column %(columns)s to make subgroups of; there are: %(known)s.")
+        % {"columns": ", ".join(unknown), "known": ", ".join(first.column_names)}
+    ]
+
+
+def fingerprint(
+    *, task: Task, use_case: str, model_version: ModelVersion, tables: dict[str, Table],
+    protocol: Protocol,
+) -> str:  # fmt: skip
+    """SHA-256 of everything that decides the numbers: the same fingerprint, the same bytes."""
+    source = {
+        "use_case": use_case,
+        "task": task.slug,
+        "engine": task.engine,
+        "artefact": model_version.artefact_sha256,
+        "inputs": model_version.input_names if model_version.artefact_sha256 else [],
+        "tables": {name: table.sha256 for name, table in sorted(tables.items())},
+        "protocol": protocol.model_dump(mode="json"),
+    }
+    canonical = json.dumps(source, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def submit_evaluation(
+    *,
+    organisation: Organisation,
+    dataset: Dataset,
+    model_version: ModelVersion,
+    task: Task,
+    protocol: Protocol,
+    by: User,
+) -> tuple[Evaluation, bool]:
+    """Submit an evaluation, or return the organisation's own one with the same fingerprint.
+
+    Returns
+    -------
+    evaluation : Evaluation
+    is_new : bool
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not act for the organisation, or not use the dataset or the model.
+    SubmissionRefused
+        With all that is missing.
+    """
+    if not Organisation.objects.where_member(by, Role.CONTRIBUTOR).contains(organisation):
+        raise PermissionError("Only contributors of an organisation submit evaluations for it.")
+    if not may(by, Verb.EVALUATE, dataset):
+        raise PermissionError("The dataset is not shared with you for evaluations.")
+    if not ModelVersion.objects.evaluable_by(by).contains(model_version):
+        raise PermissionError("The model version is not released, or not shared with you.")
+    ready = readiness(dataset=dataset, model_version=model_version, task=task)
+    reasons = [*ready.reasons, *protocol_reasons(protocol, ready.tables, task)]
+    if reasons:
+        raise SubmissionRefused(reasons)
+    mark = fingerprint(
+        task=task,
+        use_case=dataset.use_case,
+        model_version=model_version,
+        tables=ready.tables,
+        protocol=protocol,
+    )
+    same = Evaluation.objects.filter(organisation=organisation, fingerprint=mark).exclude(
+        status__in=(Status.FAILED, Status.CANCELLED)
+    )
+    if found := same.first():
+        return found, False
+    try:
+        with transaction.atomic():
+            evaluation = Evaluation.objects.create(
+                use_case=dataset.use_case,
+                task=task.slug,
+                organisation=organisation,
+                submitted_by=by,
+                dataset=dataset,
+                model_version=model_version,
+                protocol=protocol.model_dump(mode="json"),
+                engine=task.engine,
+                fingerprint=mark,
+            )
+            evaluation.tables.set(ready.tables.values())
+            grant_to_owner(evaluation, organisation)
+            # The holder always sees what was found in its data.
+            grant(evaluation, Verb.VIEW, dataset.organisation)
+            LogLine.write(evaluation, f"Submitted by {by} for {organisation}")
+            _wake_on_commit(evaluation.pk)
+    except IntegrityError:
+        # Submitted twice at the same moment: the constraint let one through.
+        return same.get(), False
+    return evaluation, True
+
+
+def _wake_on_commit(pk: int) -> None:
+    from portal.evaluations.tasks import run_evaluation
+
+    transaction.on_commit(lambda: wake(run_evaluation, pk))
+
+
+def summarise(result: Result) -> dict[str, Any]:
+    """What lists show of a result: no curves, no subgroups."""
+    overall = [estimate for estimate in result.estimates if estimate.subgroup is None]
+    summary = result.model_copy(update={"curves": {}, "estimates": overall})
+    return summary.model_dump(mode="json", by_alias=True)
+
+
+def save_result(*, evaluation: Evaluation, content: bytes) -> StoredResult:
+    """End a held evaluation with its result.
+
+    Raises
+    ------
+    StaleWorkerError
+        If the worker no longer holds the evaluation; nothing is written.
+    """
+    result = Result.model_validate_json(content)
+    with transaction.atomic():
+        stored, _created = StoredResult.objects.get_or_create(
+            fingerprint=evaluation.fingerprint,
+            defaults={
+                "content": content,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "summary": summarise(result),
+            },
+        )
+        finish_with(evaluation=evaluation, stored=stored)
+    return stored
+
+
+@transaction.atomic
+def finish_with(*, evaluation: Evaluation, stored: StoredResult) -> None:
+    """End a held evaluation with a result that is stored; raises as :func:`save_result`."""
+    Evaluation.objects.finish(evaluation, Status.SUCCEEDED, stored_result=stored)
+    LogLine.write(evaluation, "Succeeded")
+    _wake_same(evaluation)
+
+
+@transaction.atomic
+def fail_evaluation(*, evaluation: Evaluation, sentence: str, detail: str = "") -> None:
+    """End a held evaluation with the reason; raises as :func:`save_result`."""
+    Evaluation.objects.finish(
+        evaluation, Status.FAILED, failure=sentence, failure_detail=detail
+    )
+    LogLine.write(evaluation, f"Failed: {sentence}")
+    _wake_same(evaluation)
+
+
+def _wake_same(evaluation: Evaluation) -> None:
+    """Wake evaluations that waited for this one, because they ask for the same numbers."""
+    waiting = Evaluation.objects.filter(fingerprint=evaluation.fingerprint, status=Status.QUEUED)
+    for pk in waiting.values_list("pk", flat=True):
+        _wake_on_commit(pk)
+
+
+@transaction.atomic
+def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
+    """Cancel an evaluation that is not finished; its worker stops within seconds.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is not a contributor of the submitting organisation.
+    """
+    _require_change(evaluation, by)
+    if not Evaluation.objects.cancel(evaluation.pk):
+        return False
+    LogLine.write(evaluation, f"Cancelled by {by}")
+    _wake_same(evaluation)
+    return True
+
+
+@transaction.atomic
+def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
+    """Queue a failed or cancelled evaluation again.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is not a contributor of the submitting organisation, or has lost the right to
+        use the dataset or the model meanwhile.
+    SubmissionRefused
+        If the organisation has asked for the same again meanwhile.
+    """
+    _require_change(evaluation, by)
+    if not may(by, Verb.EVALUATE, evaluation.dataset) or not ModelVersion.objects.evaluable_by(
+        by
+    ).contains(evaluation.model_version):
+        raise PermissionError("The dataset or the model is no longer shared with you.")
+    same = Evaluation.objects.filter(
+        organisation=evaluation.organisation, fingerprint=evaluation.fingerprint
+    ).exclude(pk=evaluation.pk)
+    try:
+        with transaction.atomic():
+            queued = Evaluation.objects.put_back(evaluation.pk)
+    except IntegrityError:
+        found = same.exclude(status__in=[s for s in FINAL if s != Status.SUCCEEDED]).first()
+        raise SubmissionRefused(
+            [_("The same evaluation has been submitted meanwhile: %(address)s")
+             % {"address": found.get_absolute_url() if found else ""}]
+        ) from None  # fmt: skip
+    if queued:
+        LogLine.write(evaluation, f"Tried again by {by}")
+        _wake_on_commit(evaluation.pk)
+    return queued
+
+
+def _require_change(evaluation: Evaluation, by: User) -> None:
+    if not may(by, Verb.CHANGE, evaluation):
+        raise PermissionError("Only contributors of the submitting organisation do that.")

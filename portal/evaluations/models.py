@@ -1,0 +1,224 @@
+"""Evaluations and their results."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pgtrigger
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+from django.utils.crypto import get_random_string
+from django.utils.translation import gettext_lazy as _
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from portal.catalogue.models import Dataset, Table
+from portal.jobs.models import Job, JobQuerySet, Status
+from portal.organisations.models import Organisation
+from portal.organisations.sharing import ShareableQuerySet
+from portal.registry.models import ModelVersion
+from portal.result import Result
+from portal.usecase import Task, UseCase, use_cases
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
+
+
+def new_reference() -> str:
+    """The address of an evaluation: short, and not to be guessed."""
+    return get_random_string(12, "23456789abcdefghjkmnpqrstuvwxyz")
+
+
+class StoredResult(models.Model):
+    """The bytes of a Result, by the fingerprint of what it was computed from."""
+
+    fingerprint = models.CharField(max_length=64, unique=True)
+    content = models.BinaryField(help_text="The Result as JSON, exactly as the engine wrote it.")
+    sha256 = models.CharField(max_length=64)
+    summary = models.JSONField(help_text="The Result without curves and subgroups, for lists.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="result_never_changes", operation=pgtrigger.Update | pgtrigger.Delete
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+    @property
+    def result(self) -> Result:
+        return Result.model_validate_json(bytes(self.content))
+
+
+class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluation"]):
+    """Evaluations, by where they belong and how far they are."""
+
+    def of(self, use_case: UseCase) -> EvaluationQuerySet:
+        return self.filter(use_case=use_case.slug)
+
+    def succeeded(self) -> EvaluationQuerySet:
+        return self.filter(status=Status.SUCCEEDED)
+
+    def for_list(self) -> EvaluationQuerySet:
+        """With what a row of a list shows, in one query."""
+        return self.select_related(
+            "organisation", "dataset__organisation", "model_version__model", "stored_result"
+        ).defer("stored_result__content", "failure_detail")
+
+
+class Evaluation(Job):
+    """One model version on one dataset under one protocol, run as a background job."""
+
+    reference = models.CharField(max_length=20, unique=True, default=new_reference, editable=False)
+    use_case = models.CharField(max_length=40)
+    task = models.CharField(max_length=40)
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.PROTECT, related_name="evaluations"
+    )
+    submitted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="evaluations")
+    model_version = models.ForeignKey(
+        ModelVersion, on_delete=models.PROTECT, related_name="evaluations"
+    )
+    tables = models.ManyToManyField(
+        Table, related_name="evaluations", help_text="What it reads; with predictions if stored."
+    )
+    protocol = models.JSONField()
+    engine = models.CharField(max_length=40)
+    fingerprint = models.CharField(max_length=64, db_index=True)
+    stored_result = models.ForeignKey(
+        StoredResult,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="evaluations",
+    )
+
+    objects: ClassVar[EvaluationQuerySet] = EvaluationQuerySet.as_manager()
+
+    class Meta(Job.Meta):
+        abstract = False
+        ordering = ("-created_at", "-id")
+        permissions = (("share_evaluation", "Can share the evaluation"),)
+        indexes = (
+            models.Index(fields=["use_case", "-created_at", "-id"], name="evaluation_by_use_case"),
+            models.Index(fields=["-created_at", "-id"], name="evaluation_by_date"),
+            models.Index(fields=["status", "woken_at"], name="evaluation_by_status"),
+        )
+        constraints = (
+            *Job.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["fingerprint"],
+                condition=models.Q(status=Status.RUNNING),
+                name="evaluation_fingerprint_runs_once",
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "fingerprint"],
+                condition=models.Q(status__in=(Status.QUEUED, Status.RUNNING, Status.SUCCEEDED)),
+                name="evaluation_asked_once_by_an_organisation",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(status=Status.SUCCEEDED) ^ models.Q(stored_result=None),
+                name="evaluation_result_when_succeeded",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(fingerprint__regex=r"^[0-9a-f]{64}$"),
+                name="evaluation_fingerprint_is_a_sha256",
+            ),
+        )
+        triggers: ClassVar = [
+            pgtrigger.FSM(
+                name="evaluation_moves",
+                field="status",
+                transitions=[
+                    ("queued", "running"),
+                    ("queued", "succeeded"),
+                    ("queued", "cancelled"),
+                    ("running", "succeeded"),
+                    ("running", "failed"),
+                    ("running", "cancelled"),
+                    ("running", "queued"),
+                    ("failed", "queued"),
+                    ("cancelled", "queued"),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_version} · {self.dataset}"
+
+    def get_absolute_url(self) -> str:
+        return reverse(
+            "evaluation-detail", kwargs={"use_case": self.declared, "reference": self.reference}
+        )
+
+    @property
+    def declared(self) -> UseCase:
+        """The use case that it belongs to."""
+        return use_cases()[self.use_case]
+
+    @property
+    def declared_task(self) -> Task:
+        return self.declared.task(self.task)
+
+    @property
+    def summary(self) -> Result | None:
+        """The result without its curves and subgroups, or None before there is one."""
+        if self.stored_result is None:
+            return None
+        return Result.model_validate(self.stored_result.summary)
+
+    def may_be_managed_by(self, user: User | AnonymousUser) -> bool:
+        """Whether ``user`` may cancel and retry it: contributors of the submitting organisation."""
+        from portal.organisations.roles import Verb
+        from portal.organisations.sharing import may
+
+        return may(user, Verb.CHANGE, self)
+
+
+class EvaluationUserObjectPermission(UserObjectPermissionBase):
+    """Grants to single persons: none are made; guardian wants the table."""
+
+    content_object = models.ForeignKey(Evaluation, on_delete=models.CASCADE)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = False
+
+
+class EvaluationGroupObjectPermission(GroupObjectPermissionBase):
+    """Who may do what with one evaluation."""
+
+    content_object = models.ForeignKey(Evaluation, on_delete=models.CASCADE)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        abstract = False
+
+
+class LogLine(models.Model):
+    """What happened to an evaluation, in a line that its people read."""
+
+    evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="log")
+    attempt = models.PositiveSmallIntegerField(default=0)
+    at = models.DateTimeField(auto_now_add=True)
+    text = models.CharField(max_length=500)
+
+    class Meta:
+        verbose_name = _("log line")
+        ordering = ("at", "id")
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def write(cls, evaluation: Evaluation, text: str, **fields: Any) -> None:
+        """Add a line to the evaluation's log."""
+        cls.objects.create(
+            evaluation=evaluation, attempt=evaluation.attempts, text=text[:500], **fields
+        )

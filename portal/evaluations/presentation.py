@@ -1,0 +1,109 @@
+"""A Result as its page shows it: cards, figures with their tables, the row of the slider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext
+
+from portal.figures import Forest, curve_table, figure_json, forest, headline
+from portal.result import Curve, Estimate, Note, Result
+from portal.usecase import Figure, Finding, Measure, Task
+
+EXPLORED = "thresholds"
+"""The curve that the threshold slider walks along."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline number."""
+
+    measure: Measure
+    estimate: Estimate
+    sentence: str
+    label: str
+
+
+@dataclass(frozen=True)
+class DrawnFigure:
+    """A figure, with its data as a table."""
+
+    figure: Figure
+    json: dict[str, Any]
+    tables: list[tuple[str, dict[str, Any]]]
+    """The key of each curve, and its heading and rows as text."""
+
+
+def find(task: Task, result: Result) -> Finding:
+    """What the result says, in the reader's language."""
+    return task.find(result, gettext)
+
+
+def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
+    """The headline measures that the result holds."""
+    found = []
+    for key in task.headline:
+        estimate = headline(result, key)
+        if estimate is None:
+            continue
+        measure = task.measure(key)
+        label = gettext(measure.label)
+        if estimate.at and "threshold" in estimate.at:
+            label = gettext("%(measure)s at %(threshold)s") % {
+                "measure": label,
+                "threshold": f"{100 * estimate.at['threshold']:.3g}%",
+            }
+        found.append(Card(measure, estimate, finding.sentences.get(key, ""), label))
+    return found
+
+
+def figures(task: Task, result: Result) -> list[DrawnFigure]:
+    """Every figure of the task, drawn from the stored result alone."""
+    return [
+        DrawnFigure(
+            figure,
+            figure_json(figure.draw(result, gettext)),
+            [(key, _table(result.curves[key])) for key in figure.curves if key in result.curves],
+        )
+        for figure in task.figures
+    ]
+
+
+def _table(curve: Curve) -> dict[str, Any]:
+    head, rows = curve_table(curve)
+    return {"head": head, "rows": rows}
+
+
+def forests(task: Task, result: Result) -> list[tuple[Measure, Forest]]:
+    """The headline measures site by site, where the result has sites."""
+    drawn = [(task.measure(key), forest(result, key)) for key in task.headline]
+    return [(measure, plot) for measure, plot in drawn if plot.rows]
+
+
+def subgroup_forests(task: Task, result: Result) -> list[tuple[str, Measure, Forest]]:
+    """The leading measure in each column of subgroups that the protocol asks for."""
+    measure = task.measure(task.headline[0])
+    return [
+        (column, measure, plot)
+        for column in result.protocol.get("subgroups", [])
+        if (plot := forest(result, measure.key, column=column)).rows
+    ]
+
+
+def chosen_row(result: Result, asked: str | None) -> dict[str, Any] | None:
+    """The row of the slider's curve at the threshold asked for, or at the protocol's first."""
+    curve = result.curves.get(EXPLORED)
+    if curve is None or not curve.columns.get("threshold"):
+        return None
+    try:
+        wanted = float(asked) if asked else float(result.protocol["thresholds"][0])
+    except (KeyError, IndexError, ValueError):
+        wanted = 0.1
+    rows = curve.rows
+    return min(rows, key=lambda row: abs(float(row["threshold"] or 0) - wanted))
+
+
+def notes(result: Result) -> list[Note]:
+    """What was excluded, hidden or must be known."""
+    return [*result.warnings, *result.suppressed]

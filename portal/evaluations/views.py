@@ -1,0 +1,278 @@
+"""Pages of evaluations and their results."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.accounts.people import signed_in
+from portal.evaluations import actions, presentation
+from portal.evaluations.forms import SubmissionForm
+from portal.evaluations.models import Evaluation
+from portal.evaluations.timing import expected_seconds
+from portal.figures import curve_table
+from portal.jobs.models import Status
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role
+from portal.pagination import page_of
+from portal.result import Result
+from portal.usecase import Task, UseCase
+
+
+@require_GET
+def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
+    """The evaluations that one may see, newest first."""
+    rows = Evaluation.objects.visible_to(request.user).for_list()
+    if use_case is not None:
+        rows = rows.of(use_case)
+    status = request.GET.get("status", "")
+    if status in Status.values:
+        rows = rows.filter(status=status)
+    page = page_of(request, rows)
+    context = {
+        "use_case": use_case,
+        "section": "results",
+        "page": page,
+        "rows": [_listed(evaluation) for evaluation in page],
+        "status": status,
+        "statuses": Status.choices,
+        "may_submit": use_case is not None
+        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+    }
+    templates = "evaluations/evaluation_list.html"
+    return render(request, use_case.templates(templates) if use_case else templates, context)
+
+
+def _listed(evaluation: Evaluation) -> dict[str, Any]:
+    """A row of a list: the evaluation, its finding and its leading number."""
+    summary = evaluation.summary
+    if summary is None:
+        return {"evaluation": evaluation}
+    task = evaluation.declared_task
+    finding = presentation.find(task, summary)
+    leading = presentation.cards(task, summary, finding)[:1]
+    return {"evaluation": evaluation, "finding": finding, "card": leading[0] if leading else None}
+
+
+def _task(use_case: UseCase, slug: str) -> Task:
+    try:
+        return use_case.task(slug)
+    except LookupError as error:
+        raise Http404(str(error)) from error
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def evaluation_submit(request: HttpRequest, use_case: UseCase, task: str) -> HttpResponse:
+    """Choose a model version, a dataset and a protocol, and submit."""
+    user = signed_in(request)
+    found = _task(use_case, task)
+    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+        raise PermissionDenied
+    chosen = {name: request.GET[name] for name in ("model_version", "dataset") if name in request.GET}
+    form = SubmissionForm(
+        request.POST or None, user=user, use_case=use_case, task=found, initial=chosen
+    )
+    if request.method == "POST" and form.is_valid() and form.protocol is not None:
+        try:
+            evaluation, is_new = actions.submit_evaluation(
+                organisation=form.cleaned_data["organisation"],
+                dataset=form.cleaned_data["dataset"],
+                model_version=form.cleaned_data["model_version"],
+                task=found,
+                protocol=form.protocol,
+                by=user,
+            )
+        except actions.SubmissionRefused as refusal:
+            for reason in refusal.reasons:
+                form.add_error(None, reason)
+        else:
+            if not is_new:
+                messages.info(request, _("The same evaluation exists already: this is it."))
+            return redirect(evaluation)
+    context = {"use_case": use_case, "section": "results", "task": found, "form": form}
+    return render(request, use_case.templates("evaluations/evaluation_submit.html"), context)
+
+
+@login_required
+@require_GET
+def evaluation_check(request: HttpRequest, use_case: UseCase, task: str) -> HttpResponse:
+    """What is still missing for the choice made so far: a fragment of the submission page."""
+    user = signed_in(request)
+    found = _task(use_case, task)
+    form = SubmissionForm(request.GET, user=user, use_case=use_case, task=found)
+    form.is_valid()
+    dataset = form.cleaned_data.get("dataset")
+    version = form.cleaned_data.get("model_version")
+    reasons, ready = [], None
+    if dataset and version:
+        ready = actions.readiness(dataset=dataset, model_version=version, task=found)
+        reasons += ready.reasons
+        if form.protocol:
+            reasons += actions.protocol_reasons(form.protocol, ready.tables, found)
+    context = {
+        "is_chosen": bool(dataset and version),
+        "reasons": reasons,
+        "problems": [
+            (form.fields[name].label, errors)
+            for name, errors in form.errors.items()
+            if name.startswith("protocol_")
+        ],
+        "tables": sorted(ready.tables.items()) if ready else [],
+    }
+    return render(request, "evaluations/_check.html", context)
+
+
+def _evaluation(request: HttpRequest, use_case: UseCase, reference: str) -> Evaluation:
+    visible = Evaluation.objects.visible_to(request.user).of(use_case)
+    related = visible.select_related(
+        "organisation",
+        "submitted_by",
+        "dataset__organisation",
+        "model_version__model__organisation",
+    )
+    return get_object_or_404(related, reference=reference)
+
+
+@require_GET
+def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
+    """The result; before there is one, how far the job is, refreshed by htmx."""
+    evaluation = _evaluation(request, use_case, reference)
+    context = {
+        "use_case": use_case,
+        "section": "results",
+        "evaluation": evaluation,
+        "task": evaluation.declared_task,
+        "may_manage": evaluation.may_be_managed_by(request.user),
+    }
+    if evaluation.state == Status.SUCCEEDED:
+        if request.htmx:  # the job ended while its page was watched: load the result
+            response = HttpResponse()
+            response["HX-Refresh"] = "true"
+            return response
+        context |= _result_context(evaluation, request)
+        return render(request, use_case.templates("evaluations/result.html"), context)
+    context |= {"log": evaluation.log.all(), "expected_seconds": expected_seconds(evaluation)}
+    name = "evaluations/_job.html" if request.htmx else "evaluations/job.html"
+    return render(request, use_case.templates(name), context)
+
+
+def _result(evaluation: Evaluation) -> Result:
+    if evaluation.stored_result is None:
+        raise Http404("There is no result yet.")
+    return evaluation.stored_result.result
+
+
+def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, Any]:
+    result, task = _result(evaluation), evaluation.declared_task
+    finding = presentation.find(task, result)
+    explored = result.curves.get(presentation.EXPLORED)
+    return {
+        "result": result,
+        "result_sha256": evaluation.stored_result.sha256 if evaluation.stored_result else "",
+        "finding": finding,
+        "cards": presentation.cards(task, result, finding),
+        "figures": presentation.figures(task, result),
+        "forests": presentation.forests(task, result),
+        "subgroup_forests": presentation.subgroup_forests(task, result),
+        "explored": {"columns": explored.columns} if explored else None,
+        "chosen": presentation.chosen_row(result, request.GET.get("threshold")),
+        "notes": presentation.notes(result),
+        "measures": {measure.key: measure for measure in task.measures},
+    }
+
+
+@login_required
+@require_POST
+def evaluation_cancel(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
+    """Cancel an evaluation that is not finished."""
+    evaluation = _evaluation(request, use_case, reference)
+    try:
+        actions.cancel_evaluation(evaluation=evaluation, by=signed_in(request))
+    except PermissionError as error:
+        raise PermissionDenied from error
+    return redirect(evaluation)
+
+
+@login_required
+@require_POST
+def evaluation_retry(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
+    """Queue a failed or cancelled evaluation again."""
+    evaluation = _evaluation(request, use_case, reference)
+    try:
+        actions.retry_evaluation(evaluation=evaluation, by=signed_in(request))
+    except PermissionError as error:
+        raise PermissionDenied from error
+    except actions.SubmissionRefused as refusal:
+        messages.error(request, str(refusal))
+    return redirect(evaluation)
+
+
+@require_GET
+def evaluation_result(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
+    """The Result, byte for byte as the engine wrote it."""
+    evaluation = _evaluation(request, use_case, reference)
+    _result(evaluation)
+    response = HttpResponse(
+        bytes(evaluation.stored_result.content) if evaluation.stored_result else b"",
+        content_type="application/json",
+    )
+    response["Content-Disposition"] = f'attachment; filename="result-{reference}.json"'
+    return response
+
+
+def _csv(name: str, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    writer = csv.writer(response)
+    writer.writerow(header)
+    writer.writerows(rows)
+    return response
+
+
+@require_GET
+def evaluation_estimates(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
+    """Every estimate with its interval, as CSV."""
+    result = _result(_evaluation(request, use_case, reference))
+    header = [
+        "measure", "at", "subgroup_column", "subgroup", "value", "lower", "upper",
+        "standard_error", "method", "unavailable",
+    ]  # fmt: skip
+    rows = [
+        [
+            estimate.measure,
+            " ".join(f"{name}={value:g}" for name, value in (estimate.at or {}).items()),
+            estimate.subgroup.column if estimate.subgroup else "",
+            estimate.subgroup.value if estimate.subgroup else "",
+            estimate.value,
+            estimate.lower,
+            estimate.upper,
+            estimate.standard_error,
+            estimate.method,
+            estimate.unavailable,
+        ]
+        for estimate in result.estimates
+    ]
+    return _csv(f"estimates-{reference}", header, rows)
+
+
+@require_GET
+def evaluation_curve(
+    request: HttpRequest, use_case: UseCase, reference: str, curve: str
+) -> HttpResponse:
+    """The rows that a figure draws, as CSV, with all their digits."""
+    result = _result(_evaluation(request, use_case, reference))
+    key = curve.replace("-", "_")
+    if key not in result.curves:
+        raise Http404(f"The result has no curve '{key}'.")
+    header, rows = curve_table(result.curves[key], precise=True)
+    return _csv(f"{curve}-{reference}", header, rows)

@@ -1,0 +1,21 @@
+from django.urls import path
+
+from portal.registry import views
+
+urlpatterns = [
+    path("", views.model_list, name="model-list"),
+    path("new/<slug:task>/", views.model_create, name="model-create"),
+    path("<slug:slug>/", views.model_detail, name="model-detail"),
+    path("<slug:slug>/share/", views.model_share, name="model-share"),
+    path("<slug:slug>/versions/new/", views.model_version_create, name="model-version-create"),
+    path("<slug:slug>/<str:version>/", views.model_version_detail, name="model-version-detail"),
+    path("<slug:slug>/<str:version>/edit/", views.model_version_edit, name="model-version-edit"),
+    path(
+        "<slug:slug>/<str:version>/release/",
+        views.model_version_release,
+        name="model-version-release",
+    ),
+    path(
+        "<slug:slug>/<str:version>/retire/", views.model_version_retire, name="model-version-retire"
+    ),
+]

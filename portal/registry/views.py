@@ -1,0 +1,224 @@
+"""Pages of the model registry."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from portal.accounts.people import signed_in
+from portal.catalogue.forms import ShareForm
+from portal.evaluations.models import Evaluation
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role, Verb
+from portal.organisations.sharing import share, shared_with, verbs_allowed
+from portal.pagination import page_of
+from portal.registry import actions
+from portal.registry.forms import InputFormSet, ModelForm, ModelVersionForm
+from portal.registry.models import Model, ModelVersion
+from portal.registry.performance import performance_rows
+from portal.usecase import UseCase
+
+
+@require_GET
+def model_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
+    """The models that one may see, of a use case or of all."""
+    words = request.GET.get("q", "").strip()
+    rows = Model.objects.visible_to(request.user).matching(words).select_related("organisation")
+    if use_case is not None:
+        rows = rows.of(use_case)
+    context = {
+        "use_case": use_case,
+        "section": "models",
+        "page": page_of(request, rows.prefetch_related("versions")),
+        "words": words,
+        "may_add": use_case is not None
+        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+    }
+    templates = "registry/model_list.html"
+    return render(request, use_case.templates(templates) if use_case else templates, context)
+
+
+def _model(request: HttpRequest, use_case: UseCase, slug: str, verb: Verb = Verb.VIEW) -> Model:
+    """The model, if the person may see it (404) and ``verb`` it (403)."""
+    visible = Model.objects.visible_to(request.user).of(use_case)
+    model = get_object_or_404(visible.select_related("organisation"), slug=slug)
+    if verb != Verb.VIEW and verb not in verbs_allowed(request.user, model):
+        raise PermissionDenied
+    return model
+
+
+def _version(
+    request: HttpRequest, use_case: UseCase, slug: str, version: str, verb: Verb = Verb.VIEW
+) -> ModelVersion:
+    model = _model(request, use_case, slug, verb)
+    visible = ModelVersion.objects.visible_to(request.user).select_related("model__organisation")
+    return get_object_or_404(visible, model=model, version=version)
+
+
+@require_GET
+def model_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """A model with its versions."""
+    model = _model(request, use_case, slug)
+    context = {
+        "use_case": use_case,
+        "section": "models",
+        "model": model,
+        "task": model.declared_task,
+        "allowed": verbs_allowed(request.user, model),
+        "versions": ModelVersion.objects.visible_to(request.user).filter(model=model),
+        "shared_with": shared_with(model),
+    }
+    return render(request, use_case.templates("registry/model_detail.html"), context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def model_create(request: HttpRequest, use_case: UseCase, task: str) -> HttpResponse:
+    """Register a model for one of the use case's tasks."""
+    user = signed_in(request)
+    try:
+        found = use_case.task(task)
+    except LookupError as error:
+        raise Http404(str(error)) from error
+    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+        raise PermissionDenied
+    form = ModelForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        model = actions.create_model(use_case=use_case, task=found, by=user, **form.cleaned_data)
+        messages.success(request, _("The model is registered. Now describe its first version."))
+        return redirect("model-version-create", use_case=use_case, slug=model.slug)
+    context = {"use_case": use_case, "section": "models", "form": form, "task": found}
+    return render(request, use_case.templates("registry/model_form.html"), context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def model_share(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """Share a model with an organisation or with the consortium."""
+    user = signed_in(request)
+    model = _model(request, use_case, slug, Verb.SHARE)
+    form = ShareForm(request.POST or None, owner=model.organisation)
+    if request.method == "POST" and form.is_valid():
+        share(
+            obj=model,
+            verbs=[Verb(value) for value in form.cleaned_data["verbs"]],
+            organisation=form.cleaned_data["organisation"],
+            by=user,
+        )
+        messages.success(request, _("The sharing is changed."))
+        return redirect("model-share", use_case=use_case, slug=slug)
+    context = {
+        "use_case": use_case,
+        "section": "models",
+        "shared": model,
+        "shared_with": shared_with(model),
+        "form": form,
+    }
+    return render(request, use_case.templates("organisations/share.html"), context)
+
+
+@require_GET
+def model_version_detail(
+    request: HttpRequest, use_case: UseCase, slug: str, version: str
+) -> HttpResponse:
+    """The model card: what it is for, what it needs, how it did."""
+    found = _version(request, use_case, slug, version)
+    evaluations = (
+        Evaluation.objects.visible_to(request.user).filter(model_version=found).for_list()
+    )
+    context = {
+        "use_case": use_case,
+        "section": "models",
+        "version": found,
+        "model": found.model,
+        "task": found.model.declared_task,
+        "allowed": verbs_allowed(request.user, found.model),
+        "performance": performance_rows(found.model.declared_task, evaluations.succeeded()[:50]),
+        "evaluations": evaluations[:10],
+    }
+    return render(request, use_case.templates("registry/model_version_detail.html"), context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def model_version_create(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """Describe a new version, as a draft."""
+    model = _model(request, use_case, slug, Verb.CHANGE)
+    return _edit(request, use_case, ModelVersion(model=model), inputs=[])
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def model_version_edit(
+    request: HttpRequest, use_case: UseCase, slug: str, version: str
+) -> HttpResponse:
+    """Change a draft; a released version never changes."""
+    found = _version(request, use_case, slug, version, Verb.CHANGE)
+    if not found.is_draft:
+        messages.error(request, _("A released version never changes. Make a new one."))
+        return redirect(found)
+    return _edit(request, use_case, found, inputs=found.inputs)
+
+
+def _edit(
+    request: HttpRequest, use_case: UseCase, version: ModelVersion, inputs: list[dict[str, str]]
+) -> HttpResponse:
+    form = ModelVersionForm(request.POST or None, request.FILES or None, instance=version)
+    lines = InputFormSet(request.POST or None, prefix="inputs", initial=inputs)
+    if request.method == "POST" and form.is_valid() and lines.is_valid():
+        declared = lines.declared()
+        if form.check_against(declared):
+            file = form.cleaned_data["artefact"]
+            version.inputs = declared
+            actions.save_version(
+                version=version,
+                artefact=form.artefact_path(file) if file else None,
+                facts=form.facts,
+                by=signed_in(request),
+            )
+            messages.success(request, _("The draft is saved."))
+            return redirect(version)
+    context = {
+        "use_case": use_case,
+        "section": "models",
+        "model": version.model,
+        "version": version if version.pk else None,
+        "form": form,
+        "inputs": lines,
+    }
+    return render(request, use_case.templates("registry/model_version_form.html"), context)
+
+
+@login_required
+@require_POST
+def model_version_release(
+    request: HttpRequest, use_case: UseCase, slug: str, version: str
+) -> HttpResponse:
+    """Release a draft."""
+    found = _version(request, use_case, slug, version, Verb.CHANGE)
+    try:
+        actions.release_version(version=found, by=signed_in(request))
+        messages.success(request, _("Released: from now on it never changes."))
+    except ValueError as error:
+        messages.error(request, str(error))
+    return redirect(found)
+
+
+@login_required
+@require_POST
+def model_version_retire(
+    request: HttpRequest, use_case: UseCase, slug: str, version: str
+) -> HttpResponse:
+    """Retire a released version."""
+    found = _version(request, use_case, slug, version, Verb.CHANGE)
+    try:
+        actions.retire_version(version=found, by=signed_in(request))
+        messages.success(request, _("Retired: its results stay, new evaluations are not taken."))
+    except ValueError as error:
+        messages.error(request, str(error))
+    return redirect(found)

@@ -1,0 +1,57 @@
+"""Public pages."""
+
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET, require_safe
+
+from portal.catalogue.models import Dataset
+from portal.evaluations.models import Evaluation
+from portal.organisations.models import Organisation
+from portal.registry.models import Model
+from portal.usecase import UseCase, use_cases
+
+
+def _counts(use_case: UseCase) -> dict[str, int]:
+    """How much there is, counting only what the whole consortium sees."""
+    datasets = Dataset.objects.in_the_consortium().of(use_case)
+    return {
+        "datasets": datasets.count(),
+        "models": Model.objects.in_the_consortium().of(use_case).count(),
+        "evaluations": Evaluation.objects.in_the_consortium().of(use_case).succeeded().count(),
+    }
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """What the consortium does, and the three questions it asks."""
+    cards = [(use_case, _counts(use_case)) for use_case in use_cases().values()]
+    partners = Organisation.objects.order_by("country", "name")
+    return render(request, "showcase/home.html", {"cards": cards, "partners": partners})
+
+
+@require_GET
+def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
+    """The clinical question, what is evaluated, and the newest results one may see."""
+    evaluations = Evaluation.objects.visible_to(request.user).of(use_case).succeeded()
+    context = {
+        "use_case": use_case,
+        "section": "overview",
+        "datasets": Dataset.objects.visible_to(request.user)
+        .of(use_case)
+        .select_related("organisation")[:6],
+        "models": Model.objects.visible_to(request.user)
+        .of(use_case)
+        .select_related("organisation")[:6],
+        "evaluations": evaluations.for_list()[:5],
+        "counts": _counts(use_case),
+    }
+    return render(request, use_case.templates("showcase/use_case_overview.html"), context)
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Whether the site and its database answer."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ok\n", content_type="text/plain")

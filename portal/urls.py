@@ -1,0 +1,30 @@
+"""Where everything lives. The address tells where you are: /ckd/datasets/…"""
+
+from django.contrib import admin
+from django.urls import include, path, register_converter
+
+from portal.catalogue import views as catalogue
+from portal.converters import UseCaseConverter
+from portal.evaluations import views as evaluations
+from portal.registry import views as registry
+from portal.showcase import views as showcase
+
+register_converter(UseCaseConverter, "use_case")
+
+in_a_use_case = [
+    path("", showcase.use_case_overview, name="use-case-overview"),
+    path("datasets/", include("portal.catalogue.urls")),
+    path("models/", include("portal.registry.urls")),
+    path("results/", include("portal.evaluations.urls")),
+]
+
+urlpatterns = [
+    path("", showcase.home, name="home"),
+    path("healthz", showcase.healthz, name="healthz"),
+    path("datasets/", catalogue.dataset_list, name="all-dataset-list"),
+    path("models/", registry.model_list, name="all-model-list"),
+    path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
+    path("account/", include("portal.accounts.urls")),
+    path("admin/", admin.site.urls),
+    path("<use_case:use_case>/", include(in_a_use_case)),
+]
