@@ -40,6 +40,7 @@ _PROGRESS_SECONDS = 0.1
 _PR_SET_PDEATHSIG = 1
 _SIGNS_OF_MEMORY = (
     "bad_alloc",
+    "bad allocation",
     "memoryerror",
     "memory allocation of",
     "cannot allocate memory",
@@ -47,7 +48,9 @@ _SIGNS_OF_MEMORY = (
     "unable to allocate",
     "out of memory",
     "out-of-memory",
+    "not enough memory",
     "can't start new thread",
+    "can't spawn worker thread",
 )
 
 
@@ -163,7 +166,7 @@ class _Child:
         self.exit_code: int | None = None
         reading, writing = os.pipe()
         try:
-            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+            self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "portal.jobs.child", module, str(writing)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
@@ -376,7 +379,7 @@ def _own_memory(pid: int) -> int:
     ps = shutil.which("ps")
     if ps is None:
         return 0
-    shown = subprocess.run(  # noqa: S603 - a number that we made, no shell
+    shown = subprocess.run(
         [ps, "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return int(shown.stdout.strip() or 0) * 1024
@@ -434,11 +437,16 @@ def serve(module: str, messages: int) -> None:
 def _kind_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return "file"
-    text = f"{type(error).__name__}: {error}".lower()
-    # Native libraries give their own exception for a failed allocation, or for EFBIG.
-    if isinstance(error, MemoryError) or any(sign in text for sign in _SIGNS_OF_MEMORY):
+    if is_want_of_memory(error):
         return "memory"
-    return "file" if "file too large" in text else type(error).__name__
+    # Native libraries have their own exception for EFBIG.
+    return "file" if "file too large" in str(error).lower() else type(error).__name__
+
+
+def is_want_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` is a failed allocation, for which native libraries have their own."""
+    text = f"{type(error).__name__}: {error}".lower()
+    return isinstance(error, MemoryError) or any(sign in text for sign in _SIGNS_OF_MEMORY)
 
 
 def _end_with_parent(parent: int) -> None:
