@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 import psutil
 
@@ -117,15 +118,15 @@ class Supervisor:
             self._running.append((program, self._spawn(program.command, log, log)))
 
     def _spawn(
-        self, command: Sequence[str], output: object, errors: object
+        self, command: Sequence[str], output: int | IO[bytes], errors: IO[bytes]
     ) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             list(command),
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=output,  # type: ignore[arg-type]
-            stderr=errors,  # type: ignore[arg-type]
+            stdout=output,
+            stderr=errors,
             # Out of reach of the terminal's Ctrl-C, which would hit every process at once.
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,

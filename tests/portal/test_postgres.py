@@ -58,8 +58,8 @@ def folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="portal-postgres-"))
     folder.chmod(0o755)
     yield folder
-    for data in folder.rglob("postgres.keeper"):
-        _wait(lambda data=data: not postgres.is_locked(data))
+    keepers = list(folder.rglob("postgres.keeper"))
+    _wait(lambda: not any(postgres.is_locked(keeper) for keeper in keepers))
     shutil.rmtree(folder)
 
 
