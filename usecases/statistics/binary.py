@@ -1,0 +1,407 @@
+"""Every measure of predicted risks of a yes/no outcome, with its interval."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from usecases.statistics import calibration, confusion, discrimination, resampling, utility
+from usecases.statistics.quantity import Quantity, percentile_quantity
+from usecases.statistics.regression import fit_logistic_rows
+from usecases.statistics.resampling import Clusters
+from usecases.statistics.risks import RiskTable
+from usecases.statistics.smoothing import ERRORS, Smoother, calibration_errors
+
+AVERAGE_PRECISION = "Step sum; bootstrap within outcome, percentile"
+CLUSTERED = "patient-cluster bootstrap, percentile"
+SINGLE = (
+    "auroc",
+    "average_precision",
+    "brier",
+    "scaled_brier",
+    "observed_expected_ratio",
+    "calibration_in_the_large",
+    "calibration_intercept",
+    "calibration_slope",
+    *ERRORS,
+)
+"""The measures that need no threshold."""
+
+AT_THRESHOLD = ("net_benefit", *confusion.PROPORTIONS)
+LIMITS = {
+    "auroc": (0.0, 1.0),
+    "average_precision": (0.0, 1.0),
+    "brier": (0.0, 1.0),
+    "scaled_brier": (-np.inf, 1.0),
+    "observed_expected_ratio": (0.0, np.inf),
+    **dict.fromkeys(ERRORS, (0.0, 1.0)),
+    **dict.fromkeys(confusion.PROPORTIONS, (0.0, 1.0)),
+}
+"""The ends of the measures' scales."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows behind a table, where patients have several: all of shape (rows,)."""
+
+    patient: np.ndarray
+    """Number of the patient, from 0 without a gap."""
+    happened: np.ndarray
+    risk: np.ndarray
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the measures and their intervals depend on."""
+
+    thresholds: tuple[float, ...]
+    minimum_events: int
+    smallest_count: int
+    replicates: int
+    seed: int
+
+
+@dataclass
+class Measured:
+    """What was found: quantities, and the replicates that bands of curves are drawn from."""
+
+    single: dict[str, Quantity] = field(default_factory=dict)
+    at_threshold: dict[tuple[str, float], Quantity] = field(default_factory=dict)
+    smoother: Smoother | None = None
+    replicates: dict[str, np.ndarray] = field(default_factory=dict)
+    reason: str | None = None
+    """Why there is nothing but reasons."""
+
+
+def too_few(table: RiskTable, minimum: int) -> str | None:
+    """Why nothing is estimated; None where there are enough people of both outcomes."""
+    for count, words in (
+        (table.total_events, "people with the event"),
+        (table.total_non_events, "people without the event"),
+    ):
+        if count == 0:
+            return f"There are no {words}; at least {minimum} are needed."
+        if count < minimum:
+            return f"There are fewer than {minimum} {words}; at least {minimum} are needed."
+    return None
+
+
+def measure(
+    table: RiskTable, rows: Rows | None, settings: Settings, tick: Callable[[float], None]
+) -> Measured:
+    """Every measure of ``table``.
+
+    Parameters
+    ----------
+    table : RiskTable
+    rows : Rows or None
+        The rows where patients have several: every interval then comes from a bootstrap that
+        draws patients.
+    settings : Settings
+    tick : callable
+        Called with the fraction done, often enough to be stopped by what it raises.
+    """
+    found = Measured(reason=too_few(table, settings.minimum_events))
+    if found.reason:
+        method = "None"
+        found.single = {name: Quantity(method, unavailable=found.reason) for name in SINGLE}
+        found.at_threshold = {
+            (name, threshold): Quantity(method, unavailable=found.reason)
+            for threshold in settings.thresholds
+            for name in AT_THRESHOLD
+        }
+        return found
+    found.single = _analytic(table)
+    _thresholds(table, settings, found)
+    smoother = Smoother.fit(table)
+    if isinstance(smoother, Smoother):
+        found.smoother = smoother
+    starts = table.group_starts([*utility.GRID, *settings.thresholds, *_tenth_cuts(table)])
+    grouped = table.grouped(starts)
+    tick(0.2)
+    if rows is None:
+        draws = _draw_people(table, grouped, found, settings, tick)
+    else:
+        draws = _draw_patients(table, starts, grouped, rows, found, settings, tick)
+    found.replicates = draws
+    exact = "" if grouped is table else f" of {grouped.risk.size:,} groups of neighbouring risks"
+    _errors(table, grouped, smoother, found, exact, clustered=rows is not None)
+    _average_precision(table, grouped, found, exact, clustered=rows is not None)
+    if rows is not None:
+        _clustered(table, grouped, found, settings, exact)
+    return found
+
+
+def tenths(table: RiskTable, smallest: int) -> np.ndarray:
+    """Where tenths of the people by risk start among the distinct risks; none below ``smallest``.
+
+    Equal risks stay together, so tenths may be unequal, and fewer.
+    """
+    running = np.concatenate(([0], np.cumsum(table.people)))
+    targets = np.arange(10) * running[-1] / 10
+    starts = np.unique(np.searchsorted(running, targets, side="left"))
+    kept = [0]
+    for start in starts[(starts > 0) & (starts < table.risk.size)]:
+        if min(running[start] - running[kept[-1]], running[-1] - running[start]) >= smallest:
+            kept.append(int(start))
+    return np.asarray(kept)
+
+
+def _tenth_cuts(table: RiskTable) -> np.ndarray:
+    return table.risk[tenths(table, 1)]
+
+
+def _analytic(table: RiskTable) -> dict[str, Quantity]:
+    intercept, slope = calibration.calibration_line(table)
+    return {
+        "auroc": discrimination.auroc_of_table(table),
+        "brier": calibration.brier(table),
+        "scaled_brier": calibration.scaled_brier(table),
+        "observed_expected_ratio": calibration.observed_expected_ratio(table),
+        "calibration_in_the_large": calibration.calibration_in_the_large(table),
+        "calibration_intercept": intercept,
+        "calibration_slope": slope,
+    }
+
+
+def _thresholds(table: RiskTable, settings: Settings, found: Measured) -> None:
+    counts = confusion.confusions(table, np.asarray(settings.thresholds))
+    for threshold, at in zip(settings.thresholds, counts, strict=True):
+        found.at_threshold["net_benefit", threshold] = utility.net_benefit(table, threshold)
+        for name, (_count, total) in at.parts.items():
+            quantity = at.proportion(name)
+            if total < settings.smallest_count:
+                quantity = Quantity(
+                    quantity.method,
+                    unavailable="It is a proportion of fewer than "
+                    f"{settings.smallest_count} people.",
+                )
+            found.at_threshold[name, threshold] = quantity
+
+
+def _draw_people(
+    table: RiskTable,
+    grouped: RiskTable,
+    found: Measured,
+    settings: Settings,
+    tick: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    drawn: dict[str, list[np.ndarray]] = defaultdict(list)
+    total = -(-settings.replicates // resampling.CHUNK)
+    within = resampling.replicates_of_people(
+        grouped, settings.replicates, settings.seed, within_outcome=True
+    )
+    for index, (events, non_events) in enumerate(within):
+        drawn["average_precision"].append(
+            discrimination.average_precision_of_counts(events, non_events)
+        )
+        tick(0.2 + 0.3 * (index + 1) / total)
+    if found.smoother is not None:
+        people = resampling.replicates_of_people(grouped, settings.replicates, settings.seed)
+        for index, (events, non_events) in enumerate(people):
+            _smooth(grouped, found.smoother, events, non_events, drawn)
+            tick(0.5 + 0.5 * (index + 1) / total)
+    return {name: np.concatenate(parts) for name, parts in drawn.items()}
+
+
+def _draw_patients(
+    table: RiskTable,
+    starts: np.ndarray,
+    grouped: RiskTable,
+    rows: Rows,
+    found: Measured,
+    settings: Settings,
+    tick: Callable[[float], None],
+) -> dict[str, np.ndarray]:
+    drawn: dict[str, list[np.ndarray]] = defaultdict(list)
+    group = np.searchsorted(table.risk[starts], rows.risk, side="right") - 1
+    clusters = Clusters(rows.patient, group, rows.happened)
+    at = np.concatenate((utility.GRID, settings.thresholds))
+    places = np.searchsorted(starts, np.searchsorted(table.risk, at))
+    tenth = np.searchsorted(starts, tenths(table, settings.smallest_count))
+    design = np.column_stack((np.ones(grouped.risk.size), grouped.linear_predictor))
+    total = -(-settings.replicates // resampling.CHUNK)
+    chunks = resampling.replicates_of_clusters(
+        clusters, grouped.risk.size, settings.replicates, settings.seed
+    )
+    for index, (events, non_events) in enumerate(chunks):
+        _measure_rows(grouped.risk, events, non_events, drawn)
+        offset = grouped.linear_predictor
+        drawn["calibration_in_the_large"].append(
+            fit_logistic_rows(design[:, :1], events, non_events, offset=offset)[:, 0]
+        )
+        line = fit_logistic_rows(design, events, non_events, start=np.asarray([0.0, 1.0]))
+        drawn["calibration_intercept"].append(line[:, 0])
+        drawn["calibration_slope"].append(line[:, 1])
+        for name, column in (("true", events), ("false", non_events)):
+            above = np.cumsum(column[:, ::-1], axis=1)[:, ::-1]
+            above = np.column_stack((above, np.zeros(len(above), dtype=above.dtype)))
+            drawn[f"{name}_positive"].append(above[:, places])
+        drawn["events"].append(events.sum(axis=1))
+        drawn["non_events"].append(non_events.sum(axis=1))
+        tenth_events = np.add.reduceat(events, tenth, axis=1)
+        tenth_people = tenth_events + np.add.reduceat(non_events, tenth, axis=1)
+        drawn["tenths"].append(
+            np.divide(
+                tenth_events,
+                tenth_people,
+                out=np.full(tenth_events.shape, np.nan),
+                where=tenth_people > 0,
+            )
+        )
+        if found.smoother is not None:
+            _smooth(grouped, found.smoother, events, non_events, drawn)
+        tick(0.2 + 0.8 * (index + 1) / total)
+    return {name: np.concatenate(parts) for name, parts in drawn.items()}
+
+
+def _measure_rows(
+    risk: np.ndarray,
+    events: np.ndarray,
+    non_events: np.ndarray,
+    drawn: dict[str, list[np.ndarray]],
+) -> None:
+    """Append the measures of each row of counts that need no regression."""
+    total = events.sum(axis=1), non_events.sum(axis=1)
+    share = total[0] / (total[0] + total[1])
+    worst = share * (1 - share)
+    score = calibration.brier_of_counts(risk, events, non_events)
+    drawn["brier"].append(score)
+    drawn["scaled_brier"].append(
+        1 - np.divide(score, worst, out=np.full(score.shape, np.nan), where=worst > 0)
+    )
+    drawn["auroc"].append(discrimination.auroc_of_counts(events, non_events))
+    drawn["average_precision"].append(
+        discrimination.average_precision_of_counts(events, non_events)
+    )
+    drawn["observed_expected_ratio"].append(
+        calibration.observed_expected_of_counts(risk, events, non_events)
+    )
+
+
+def _smooth(
+    grouped: RiskTable,
+    smoother: Smoother,
+    events: np.ndarray,
+    non_events: np.ndarray,
+    drawn: dict[str, list[np.ndarray]],
+) -> None:
+    """Append the smoother's coefficients, and the calibration errors, of each row of counts."""
+    design = smoother.design(grouped.linear_predictor)
+    coefficients = fit_logistic_rows(design, events, non_events, start=smoother.coefficients)
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(smoother.observed_rows(design, coefficients) - grouped.risk)
+    lost = ~np.all(np.isfinite(coefficients), axis=1)
+    errors = calibration_errors(np.where(lost[:, np.newaxis], 0.0, distance), events + non_events)
+    errors[lost] = np.nan
+    drawn["coefficients"].append(coefficients)
+    drawn["errors"].append(errors)
+
+
+def _errors(
+    table: RiskTable,
+    grouped: RiskTable,
+    smoother: Smoother | str,
+    found: Measured,
+    exact: str,
+    *,
+    clustered: bool,
+) -> None:
+    kind = "patient-cluster bootstrap" if clustered else "bootstrap"
+    if isinstance(smoother, str):
+        for name in ERRORS:
+            found.single[name] = Quantity(f"{kind}, percentile", unavailable=smoother)
+        return
+    method = f"Smoother: {smoother.method}; {kind}{exact}, percentile"
+    values = _errors_of(table, smoother)
+    shifts = values - _errors_of(grouped, smoother)
+    for index, name in enumerate(ERRORS):
+        found.single[name] = percentile_quantity(
+            float(values[index]),
+            found.replicates["errors"][:, index],
+            method,
+            shift=float(shifts[index]),
+            low=0.0,
+            high=1.0,
+        )
+
+
+def _errors_of(table: RiskTable, smoother: Smoother) -> np.ndarray:
+    distance = np.abs(smoother.observed(table.linear_predictor) - table.risk)
+    return calibration_errors(distance, table.people)
+
+
+def _average_precision(
+    table: RiskTable, grouped: RiskTable, found: Measured, exact: str, *, clustered: bool
+) -> None:
+    value, of_groups = (
+        float(discrimination.average_precision_of_counts(one.events, one.non_events))
+        for one in (table, grouped)
+    )
+    kind = "patient-cluster bootstrap" if clustered else "bootstrap within outcome"
+    found.single["average_precision"] = percentile_quantity(
+        value,
+        found.replicates["average_precision"],
+        f"Step sum; {kind}{exact}, percentile",
+        shift=value - of_groups,
+        low=0.0,
+        high=1.0,
+    )
+
+
+def _clustered(
+    table: RiskTable, grouped: RiskTable, found: Measured, settings: Settings, exact: str
+) -> None:
+    """Replace the intervals that take rows as independent by those of the cluster bootstrap."""
+    draws = found.replicates
+    observed: dict[str, list[np.ndarray]] = defaultdict(list)
+    _measure_rows(
+        grouped.risk, grouped.events[np.newaxis], grouped.non_events[np.newaxis], observed
+    )
+    lines = calibration.calibration_line(grouped)
+    of_groups = {name: float(parts[0][0]) for name, parts in observed.items()}
+    for name, quantity in (
+        ("calibration_in_the_large", calibration.calibration_in_the_large(grouped)),
+        ("calibration_intercept", lines[0]),
+        ("calibration_slope", lines[1]),
+    ):
+        if quantity.value is not None:
+            of_groups[name] = quantity.value
+    for name in SINGLE[: -len(ERRORS)]:
+        quantity = found.single[name]
+        if name == "average_precision" or quantity.value is None or name not in of_groups:
+            continue
+        low, high = LIMITS.get(name, (-np.inf, np.inf))
+        found.single[name] = percentile_quantity(
+            quantity.value,
+            draws[name],
+            f"{quantity.method.split(';')[0]}; patient-cluster bootstrap{exact}, percentile",
+            shift=quantity.value - of_groups[name],
+            low=low,
+            high=high,
+        )
+    for (name, threshold), replicates in threshold_replicates(draws, settings.thresholds):
+        quantity = found.at_threshold.get((name, threshold))
+        if quantity is not None and quantity.value is not None:
+            low, high = LIMITS.get(name, (-np.inf, np.inf))
+            words = "Net benefit, risk >= threshold" if name == "net_benefit" else "Proportion"
+            found.at_threshold[name, threshold] = percentile_quantity(
+                quantity.value, replicates, f"{words}; {CLUSTERED}", low=low, high=high
+            )
+
+
+def threshold_replicates(
+    draws: dict[str, np.ndarray], thresholds: tuple[float, ...]
+) -> Iterator[tuple[tuple[str, float], np.ndarray]]:
+    """Replicates of each measure at the protocol's thresholds and at those of the grid."""
+    events, non_events = draws["events"], draws["non_events"]
+    for column, threshold in enumerate((*utility.GRID, *thresholds)):
+        true, false = draws["true_positive"][:, column], draws["false_positive"][:, column]
+        odds = threshold / (1 - threshold)
+        yield ("net_benefit", float(threshold)), (true - odds * false) / (events + non_events)
+        proportions = confusion.proportions_of_counts(true, false, events, non_events)
+        for name, values in proportions.items():
+            yield (name, float(threshold)), values
