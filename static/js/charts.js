@@ -192,7 +192,11 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-figure-image]");
   const container = button?.closest("figure").querySelector("[data-figure]");
   if (!container || !drawn.has(container)) return;
-  window.Plotly.downloadImage(container, {
+  // A page's ground comes along, so that the picture can be read on any other.
+  const colours = resolver(container);
+  const layout = { ...container.layout, paper_bgcolor: colours.walk("var(--paper)") };
+  colours.done();
+  window.Plotly.downloadImage({ data: container.data, layout, config }, {
     format: "png",
     scale: 2,
     filename: button.dataset.figureImage,

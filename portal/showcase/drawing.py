@@ -1,0 +1,145 @@
+"""Where the marks of an interval stand on its axis, as attributes of SVG."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+
+from portal.result import Pooled
+from portal.showcase.numbers import coordinate, interval, measured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from portal.result import Estimate
+    from portal.usecase import Measure
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A stretch of numbers laid over the width of a drawing."""
+
+    low: float
+    high: float
+
+    def holds(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def share(self, value: float) -> float:
+        """Where ``value`` lies, in percent of the width; beyond the ends, the nearer end."""
+        return 100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+
+    def at(self, value: float | None) -> str:
+        """``share`` as an attribute, or "" for None."""
+        return "" if value is None else f"{coordinate(self.share(value))}%"
+
+    def ticks(self, most: int = 5) -> list[float]:
+        """At most ``most`` + 1 round values within the axis, evenly spaced."""
+        raw = (self.high - self.low) / most
+        power = 10 ** math.floor(math.log10(raw))
+        step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= raw)
+        first = math.ceil(self.low / step - 1e-9)
+        last = math.floor(self.high / step + 1e-9)
+        return [index * step for index in range(first, last + 1)]
+
+
+def axis_of(measure: Measure, values: Iterable[float | None]) -> Axis:
+    """The measure's own scale where it has one, else one that holds ``values`` with room.
+
+    A scale taken from the data is centred on the reference, so that its side is seen at once.
+    """
+    found = [value for value in values if value is not None]
+    if measure.low is not None and measure.high is not None and measure.low < measure.high:
+        return Axis(measure.low, measure.high)
+    low, high = min(found, default=0.0), max(found, default=1.0)
+    if measure.reference is not None:
+        reach = max(abs(high - measure.reference), abs(measure.reference - low)) * 1.25
+        low, high = measure.reference - reach, measure.reference + reach
+    if measure.low is not None:
+        low = measure.low
+    if measure.high is not None:
+        high = measure.high
+    if not low < high:
+        low, high = low - 0.5, low + 0.5
+    return Axis(low, high)
+
+
+@dataclass(frozen=True)
+class DrawnRow:
+    """One row of a forest plot, ready to be drawn."""
+
+    label: str
+    count: str
+    text: str
+    """Value and interval as read; empty where there is none."""
+    unavailable: str
+    mark: str
+    left: str
+    right: str
+    beyond_left: bool = False
+    beyond_right: bool = False
+    """Whether the interval goes on beyond the axis."""
+    pooled: bool = False
+    prediction_left: str = ""
+    prediction_right: str = ""
+    prediction_text: str = ""
+
+
+def drawn_row(
+    label: str,
+    people: str,
+    estimate: Estimate | Pooled,
+    measure: Measure,
+    axis: Axis,
+    *,
+    pooled: bool = False,
+) -> DrawnRow:
+    """The marks and words of one estimate."""
+    text = ""
+    if estimate.value is not None:
+        text = measured(estimate.value, measure)
+        if estimate.lower is not None and estimate.upper is not None:
+            text = f"{text} ({interval(estimate, measure)})"
+    low, high = estimate.lower, estimate.upper
+    prediction: tuple[float, float] | None = None
+    if isinstance(estimate, Pooled):
+        ends = (estimate.prediction_lower, estimate.prediction_upper)
+        if ends[0] is not None and ends[1] is not None:
+            prediction = (ends[0], ends[1])
+    return DrawnRow(
+        label=label,
+        count=people,
+        text=text,
+        unavailable=estimate.unavailable or "",
+        mark=axis.at(estimate.value)
+        if estimate.value is not None and axis.holds(estimate.value)
+        else "",
+        left=axis.at(low) if high is not None else "",
+        right=axis.at(high) if low is not None else "",
+        beyond_left=low is not None and low < axis.low,
+        beyond_right=high is not None and high > axis.high,
+        pooled=pooled,
+        prediction_left=axis.at(prediction[0]) if prediction else "",
+        prediction_right=axis.at(prediction[1]) if prediction else "",
+        prediction_text=_span(prediction, measure) if prediction else "",
+    )
+
+
+def _span(ends: tuple[float, float], measure: Measure) -> str:
+    low, high = ends
+    return _("%(lower)s to %(upper)s") % {
+        "lower": measured(low, measure),
+        "upper": measured(high, measure),
+    }
+
+
+def digits_of(ticks: list[float], measure: Measure) -> int:
+    """The fewest decimals that tell the ticks apart."""
+    scale = 100 if measure.percent else 1
+    for digits in range(6):
+        if all(math.isclose(round(tick * scale, digits), tick * scale) for tick in ticks):
+            return digits
+    return 6
