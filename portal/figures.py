@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import html
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -251,7 +252,7 @@ def forest(
     column: str | None = None,
     at: Mapping[str, float] | None = None,
 ) -> Forest:
-    """The estimates of ``measure`` in each category of ``column``, in the order of the result.
+    """The estimates of ``measure`` in each category of ``column``: region-9 before region-10.
 
     Parameters
     ----------
@@ -287,19 +288,30 @@ def forest(
         columns = {estimate.subgroup.column for estimate in found if estimate.subgroup}
         column = next((name for name in SITE_COLUMNS if name in columns), SITE_COLUMNS[0])
     rows = tuple(
-        ForestRow(
-            estimate.subgroup.value,
-            _patients(result, column, estimate.subgroup.value),
-            estimate,
+        sorted(
+            (
+                ForestRow(
+                    estimate.subgroup.value,
+                    _patients(result, column, estimate.subgroup.value),
+                    estimate,
+                )
+                for estimate in found
+                if estimate.subgroup is not None and estimate.subgroup.column == column
+            ),
+            key=lambda row: _by_number(row.name),
         )
-        for estimate in found
-        if estimate.subgroup is not None and estimate.subgroup.column == column
     )
     pooled = None
     if column in SITE_COLUMNS:
         pooled = next((p for p in result.pooled if (p.measure, p.at) == (measure, at)), None)
     low, high = _ends([row.estimate for row in rows], overall, pooled)
     return Forest(rows=rows, overall=overall, pooled=pooled, low=low, high=high)
+
+
+def _by_number(name: str) -> list[tuple[int, str]]:
+    """A key that sorts the numbers within names as numbers."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _ends(

@@ -138,12 +138,25 @@ def test_a_forest_has_a_row_for_each_site_even_without_a_value() -> None:
         ),
         "auroc",
     )
-    assert [row.name for row in drawn.rows] == ["north", "east", "south"]
-    assert drawn.rows[1].estimate.unavailable == "Fewer than 10 events."
+    assert [row.name for row in drawn.rows] == ["east", "north", "south"]
+    assert drawn.rows[0].estimate.unavailable == "Fewer than 10 events."
     assert drawn.pooled == pooled
     assert drawn.overall is not None
     assert drawn.low < 0.77
     assert drawn.high > 0.85
+
+
+def test_a_forest_sorts_the_numbers_within_names_as_numbers() -> None:
+    names = ["region-10", "Region-9", "region-9b", "9", "region-100", "10"]
+    drawn = forest(result(*(estimate(0.8, name) for name in names)), "auroc")
+    assert [row.name for row in drawn.rows] == [
+        "9",
+        "10",
+        "Region-9",
+        "region-9b",
+        "region-10",
+        "region-100",
+    ]
 
 
 def test_a_forest_of_another_column_is_not_given_the_pooled_sites() -> None:

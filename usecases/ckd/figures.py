@@ -37,11 +37,11 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
             go.Scatter(
                 x=_column(curve, "false_positive_rate"),
                 y=_column(curve, "sensitivity"),
-                customdata=_column(curve, "threshold"),
+                customdata=_percents(_column(curve, "threshold")),
                 mode="lines",
                 name=_("model"),
                 line={"color": colour("uc"), "width": 2.5},
-                hovertemplate=_("risk ≥ {threshold}").format(threshold="%{customdata:.1%}")
+                hovertemplate=_("risk ≥ {threshold}").format(threshold="%{customdata}")
                 + "<br>"
                 + _("sensitivity {value}").format(value="%{y:.1%}")
                 + "<br>"
@@ -95,11 +95,11 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
         go.Scatter(
             x=_column(curve, "recall"),
             y=_column(curve, "precision"),
-            customdata=_column(curve, "threshold"),
+            customdata=_percents(_column(curve, "threshold")),
             mode="lines",
             name=_("model"),
             line={"color": colour("uc"), "width": 2.5},
-            hovertemplate=_("risk ≥ {threshold}").format(threshold="%{customdata:.1%}")
+            hovertemplate=_("risk ≥ {threshold}").format(threshold="%{customdata}")
             + "<br>"
             + _("of those flagged, {value} with the event").format(value="%{y:.1%}")
             + "<br>"
@@ -281,8 +281,8 @@ FIGURES = (
         note=gettext_noop(
             "Line: smoothed, with its 95% interval. Dots: groups of patients by predicted risk, "
             "with 95% intervals. Below: how the predicted risks are distributed, each bar as a "
-            "share of its group; bars of few patients are hidden. The axes end where all but one "
-            "in 200 patients lie."
+            "share of its group; where patients are few, bars are joined. The axes leave out the "
+            "highest risks where these are fewer than one in 200."
         ),
     ),
     Figure(
@@ -458,6 +458,8 @@ def _add_distribution(figure: go.Figure, risks: Curve, most: float, _: Translate
     import plotly.graph_objects as go
 
     low, high = _column(risks, "risk_from"), _column(risks, "risk_to")
+    widths = [end - start for start, end in zip(low, high, strict=True)]
+    narrowest = min(widths)
     tallest = 0.0
     for name, words, sign, fill in (
         ("with_event", _("with the event"), 1, "uc"),
@@ -465,13 +467,16 @@ def _add_distribution(figure: go.Figure, risks: Curve, most: float, _: Translate
     ):
         counts = _column(risks, name)
         total = sum(count for count in counts if count is not None)
-        shares = [None if count is None or not total else count / total for count in counts]
+        shares = [  # over the same width of risk, or a merged bar would look like many patients
+            None if count is None or not total else count / total * narrowest / width
+            for count, width in zip(counts, widths, strict=True)
+        ]
         tallest = max([tallest, *(share for share in shares if share is not None)])
         figure.add_trace(
             go.Bar(
                 x=[(start + end) / 2 for start, end in zip(low, high, strict=True)],
                 y=[None if share is None else sign * share for share in shares],
-                width=[0.86 * (end - start) for start, end in zip(low, high, strict=True)],
+                width=[width - 0.14 * narrowest for width in widths],
                 customdata=[
                     [start, end, count] for start, end, count in zip(low, high, counts, strict=True)
                 ],
@@ -581,6 +586,11 @@ def _chosen(
 
 def _percent(value: float) -> str:
     return f"{100 * value:.3g}%"
+
+
+def _percents(values: Numbers) -> list[str]:
+    """Thresholds for a hover; None, above every risk, flags nobody."""
+    return ["\N{INFINITY}" if value is None else _percent(value) for value in values]
 
 
 def _label_place(x: Numbers, y: Numbers, near: float) -> tuple[float, float] | None:

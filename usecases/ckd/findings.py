@@ -168,7 +168,9 @@ def _too_few(result: Result, _: Translate) -> str:
         return _("No patient has the event: nothing to say about ranking")
     if without == 0:
         return _("Every patient has the event: nothing to say about ranking")
-    if events is not None and without is not None and without < events:
+    if events is None or without is None:  # hidden, and so the title must not tell which
+        return _("Too few patients with the event, or without it, to say")
+    if without < events:
         return _("Too few patients without the event to say")
     return _("Too few events to say")
 

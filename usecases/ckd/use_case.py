@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.usecase import Measure, Task, UseCase, gettext_noop
-from usecases.ckd.evaluation import BinaryProtocol, evaluate_binary
+from usecases.ckd.evaluation import ENGINE, BinaryProtocol, evaluate_binary
 from usecases.ckd.figures import FIGURES
 from usecases.ckd.findings import find
 from usecases.ckd.tables import COHORT_BINARY, PREDICTIONS_BINARY
@@ -210,6 +210,7 @@ BINARY = Task(
     headline=("auroc", "observed_expected_ratio", "calibration_slope", "net_benefit"),
     figures=FIGURES,
     find=find,
+    engine=ENGINE,
 )
 
 USE_CASE = UseCase(

@@ -39,7 +39,7 @@ def estimate(
     )
 
 
-def result(*estimates: Estimate, **population: int) -> Result:
+def result(*estimates: Estimate, **population: int | None) -> Result:
     return Result(
         use_case="ckd",
         task="binary",
@@ -56,7 +56,7 @@ RIGHT = estimate("observed_expected_ratio", 1.01, 0.94, 1.08)
 SPREAD = estimate("calibration_slope", 0.972, 0.909, 1.035)
 
 
-def title(*estimates: Estimate, **population: int) -> str:
+def title(*estimates: Estimate, **population: int | None) -> str:
     return find(result(*estimates, **population), str).title
 
 
@@ -199,6 +199,10 @@ def test_the_title_speaks_of_ranking_alone_when_the_ratio_is_missing() -> None:
     [
         ({"events": 4, "non_events": 900}, "Too few events to say"),
         ({"events": 900, "non_events": 4}, "Too few patients without the event to say"),
+        (
+            {"events": None, "non_events": None},
+            "Too few patients with the event, or without it, to say",
+        ),
         ({"events": 0}, "No patient has the event: nothing to say about ranking"),
         (
             {"events": 90, "non_events": 0},
@@ -207,7 +211,7 @@ def test_the_title_speaks_of_ranking_alone_when_the_ratio_is_missing() -> None:
     ],
 )
 def test_a_result_without_an_auroc_says_which_patients_are_missing(
-    population: dict[str, int], expected: str
+    population: dict[str, int | None], expected: str
 ) -> None:
     reason = "4 events; at least 10 are needed."
     assert title(estimate("auroc", unavailable=reason), **population) == expected
