@@ -112,12 +112,16 @@ class _Extra:
     """What is known so far of a column that the schema does not name."""
 
     guesses: list[Kind]
-    fallback: Kind
+    """Kinds that fit all cells so far, the narrowest first; none left: text."""
+    is_guessed: bool
+    """Whether the cells are text, so that their kind is a guess."""
     distinct: set[object] = field(default_factory=set)
 
     @property
     def kind(self) -> Kind:
-        kind = self.guesses[0] if self.guesses else self.fallback
+        kind = self.guesses[0] if self.guesses else Kind.CATEGORY
+        if self.is_guessed and not self.distinct:
+            kind = Kind.CATEGORY  # nothing but missing values
         if kind is Kind.CATEGORY and len(self.distinct) > MOST_SUBGROUPS:
             return Kind.TEXT
         return kind
@@ -146,9 +150,7 @@ class Checker:
         for name, kind in kinds.items():
             if schema.column(name) is None:
                 guesses = list(_GUESSES) if kind is None else [kind]
-                self._extra[name] = _Extra(guesses, Kind.CATEGORY)
-                if kind is Kind.CATEGORY:
-                    self._extra[name].guesses = []
+                self._extra[name] = _Extra(guesses, is_guessed=kind is None)
         self._broken: dict[tuple[str, str], _Broken] = {}
         self._occurring: dict[str, set[object]] = {
             column.name: set() for column in self._declared if column.every_allowed
@@ -179,22 +181,31 @@ class Checker:
                     hint=gettext_noop("Check that the export ran with data."),
                 )
             ]
-        problems = [
-            Problem(
-                code,
-                broken.template,
-                broken.values,
-                column=name,
-                rows=tuple(broken.rows),
-                found=tuple(broken.found),
-                count=broken.count,
-                hint=broken.hint,
-            )
-            for (name, code), broken in self._broken.items()
-            if name not in self._extra or self._extra[name].kind is Kind.NUMBER
-        ]
+        problems = self.row_problems()
         for column in self._declared:
             problems += self._absent_values(column)
+        return self._in_order(problems)
+
+    def row_problems(self) -> list[Problem]:
+        """What was wrong with single rows."""
+        return self._in_order(
+            [
+                Problem(
+                    code,
+                    broken.template,
+                    broken.values,
+                    column=name,
+                    rows=tuple(broken.rows),
+                    found=tuple(broken.found),
+                    count=broken.count,
+                    hint=broken.hint,
+                )
+                for (name, code), broken in self._broken.items()
+                if name not in self._extra or self._extra[name].kind is Kind.NUMBER
+            ]
+        )
+
+    def _in_order(self, problems: list[Problem]) -> list[Problem]:
         places = {column.name: place for place, column in enumerate(self._declared)}
         return sorted(problems, key=lambda found: places.get(found.column or "", len(places)))
 
@@ -226,6 +237,11 @@ class Checker:
     def _check_text(self, batch: Batch) -> None:
         """Refuse a long text at once: a Parquet file can repeat one at no cost to itself."""
         for series in batch.frame:
+            if isinstance(series.dtype, pl.Categorical | pl.Enum):
+                # Not as a whole: as text, each row would have a copy of its category.
+                longest = series.unique().cast(pl.String).str.len_bytes().max()
+                if isinstance(longest, int) and longest > self.limits.text_bytes:
+                    raise TableRefused([self._long_text(series.name, (), 0)])
             if series.dtype != pl.String:
                 continue
             longest = series.str.len_bytes().max()
@@ -233,21 +249,19 @@ class Checker:
                 at = np.flatnonzero(
                     (series.str.len_bytes() > self.limits.text_bytes).fill_null(False).to_numpy()
                 )
-                raise TableRefused(
-                    [
-                        Problem(
-                            "text-too-long",
-                            gettext_noop(
-                                "Column '{column}' must hold at most {most} bytes of text in a cell"
-                            ),
-                            {"most": self.limits.text_bytes},
-                            column=series.name,
-                            rows=tuple(batch.rows[at[:SHOWN]].tolist()),
-                            count=len(at),
-                            hint=gettext_noop("Leave free text out of the table."),
-                        )
-                    ]
-                )
+                rows = tuple(batch.rows[at[:SHOWN]].tolist())
+                raise TableRefused([self._long_text(series.name, rows, len(at))])
+
+    def _long_text(self, name: str, rows: tuple[int, ...], count: int) -> Problem:
+        return Problem(
+            "text-too-long",
+            gettext_noop("Column '{column}' must hold at most {most} bytes of text in a cell"),
+            {"most": self.limits.text_bytes},
+            column=name,
+            rows=rows,
+            count=count,
+            hint=gettext_noop("Leave free text out of the table."),
+        )
 
     def _check_column(self, batch: Batch, column: Column) -> pl.Series:
         source = batch.frame.get_column(column.name)
@@ -307,7 +321,7 @@ class Checker:
 
     def _look_at(self, batch: Batch, series: pl.Series, extra: _Extra) -> None:
         """Narrow down the kind of an extra column, and whether it has few values."""
-        if series.dtype == pl.String and extra.guesses:
+        if extra.is_guessed and extra.guesses:
             zeros = bool(series.str.contains(_LEADING_ZERO).any())  # 0042 is a code, not a number
             extra.guesses = [
                 kind
@@ -315,12 +329,11 @@ class Checker:
                 if not (zeros and kind in (Kind.INTEGER, Kind.NUMBER))
                 and _guess_holds(series, kind)
             ]
-        kind = extra.kind
-        if kind is Kind.NUMBER:
-            self._check_extra_number(batch, series)
         if len(extra.distinct) <= MOST_SUBGROUPS:
-            values = parse(series, extra.fallback).values.unique().drop_nulls()
+            values = parse(series, Kind.CATEGORY).values.unique().drop_nulls()
             extra.distinct.update(values.head(MOST_SUBGROUPS + 1).to_list())
+        if extra.kind is Kind.NUMBER:
+            self._check_extra_number(batch, series)
 
     def _check_extra_number(self, batch: Batch, series: pl.Series) -> None:
         values = parse(series, Kind.NUMBER).values

@@ -59,6 +59,10 @@ class Batch:
     rows: np.ndarray
 
 
+class RaggedRows(TableRefused):
+    """Rows that were passed over have more or fewer fields than the header; all was read."""
+
+
 def refused(code: str, template: str, *, hint: str = "", **values: str | int) -> TableRefused:
     """The refusal of a file that cannot be read on."""
     return TableRefused([Problem(code, template, values, hint=hint)])
@@ -132,8 +136,10 @@ def csv_batches(
 
     Raises
     ------
+    RaggedRows
+        At the end of the file, if some rows had more or fewer fields than the header.
     TableRefused
-        At the end of the file if rows are ragged, at once if it cannot be read on.
+        At once, if the file cannot be read on.
     """
     ragged = _Ragged(len(header.names), header.separator)
     size = path.stat().st_size or 1
@@ -161,7 +167,7 @@ def csv_batches(
             yield Batch(_frame(content, header, rows), rows)
         advance(position / size)
     if ragged.count:
-        raise TableRefused([ragged.problem()])
+        raise RaggedRows([ragged.problem()])
 
 
 def too_many_rows(limits: Limits) -> TableRefused:

@@ -16,7 +16,7 @@ class Limits:
     columns: int = 2_000
     line_bytes: int = 1 << 20
     """Longest line of a CSV file."""
-    text_bytes: int = 4_096
+    text_bytes: int = 1_024
     """Longest text in a cell."""
     unpacked_bytes: int = 16 << 30
     """Most that a Parquet file may unfold to."""

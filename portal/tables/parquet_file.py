@@ -24,6 +24,8 @@ MAGIC = b"PAR1"
 CELLS = 2_000_000
 """Cells read at a time."""
 
+_TEXT_BYTES = 32 << 20
+
 _MOST_PAGES = 1_000_000
 _PAGE_HEADER_BYTES = 1 << 16
 _SUSPICIOUS = 256 << 20
@@ -81,12 +83,24 @@ def parquet_batches(path: Path, width: int, advance: Callable[[float], None]) ->
         for frame in scan.collect_batches(
             chunk_size=max(1_000, CELLS // max(width, 1)), maintain_order=True, engine="streaming"
         ):
-            if len(frame):
-                yield Batch(frame, np.arange(row, row + len(frame)))
-            row += len(frame)
+            for part in frame.iter_slices(_rows_at_once(frame)):
+                yield Batch(part, np.arange(row, row + len(part)))
+                row += len(part)
             advance(row / (total + 1))
     except _UNREADABLE as error:
         raise _damaged() from error
+
+
+def _rows_at_once(frame: pl.DataFrame) -> int:
+    """Fewer where texts are long: a file holds a repeated text once, memory may hold it often."""
+    longest = 0
+    for series in frame:
+        if isinstance(series.dtype, pl.Categorical | pl.Enum):
+            series = series.unique().cast(pl.String)
+        if series.dtype == pl.String:
+            length = series.str.len_bytes().max()
+            longest += length if isinstance(length, int) else 0
+    return max(1, min(len(frame), _TEXT_BYTES // max(longest, 1)))
 
 
 def _damaged() -> TableRefused:
@@ -215,7 +229,7 @@ class _Thrift:
         self.depth -= 1
         return fields
 
-    def _value(self, kind: int, *, in_list: bool = False) -> Any:  # noqa: ANN401
+    def _value(self, kind: int, *, in_list: bool = False) -> Any:
         if kind in (1, 2):
             return self._byte() == 1 if in_list else kind == 1
         if kind == 3:

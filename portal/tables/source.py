@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from portal.tables.checks import Checker, check_header
-from portal.tables.csv_file import Batch, CsvHeader, csv_batches, read_header, refused
+from portal.tables.csv_file import Batch, CsvHeader, RaggedRows, csv_batches, read_header, refused
 from portal.tables.keys import KeyHashes, first_repeats
 from portal.tables.limits import Limits
 from portal.tables.parquet_file import MAGIC, parquet_batches, parquet_schema
@@ -129,14 +130,14 @@ def check_source(
                 keys.add(frame.select(key))
             if reference is not None:
                 reference.check(Batch(frame, batch.rows))
+    except RaggedRows as refusal:
+        problems += refusal.problems
     except TableRefused as refusal:
-        raise TableRefused(
-            [*refusal.problems, *(checker.problems() if checker.rows else [])]
-        ) from None
+        # The rest was not read, so that nothing can be said of the table as a whole.
+        raise TableRefused([*refusal.problems, *checker.row_problems()]) from None
     problems += checker.problems()
     if key and len(repeated := keys.repeated()):
-        parsed = (_parsed_key(batch, schema, key) for batch in source.batches())
-        rows, found = first_repeats(parsed, key, repeated)
+        rows, found = first_repeats(_keys(source, schema, key), key, repeated)
         if rows:
             problems.append(_duplicates(schema, key, rows, found, len(keys) - keys.distinct()))
     if reference is not None:
@@ -167,9 +168,11 @@ def _problems_within(source: Source, schema: TableSchema) -> tuple[Problem, ...]
     return ()
 
 
-def _parsed_key(batch: Batch, schema: TableSchema, key: tuple[str, ...]) -> Batch:
+def _keys(source: Source, schema: TableSchema, key: tuple[str, ...]) -> Iterator[Batch]:
     kinds = {name: column.kind for name in key if (column := schema.column(name)) is not None}
-    return Batch(typed(batch.frame.select(key), schema, kinds), batch.rows)
+    with contextlib.suppress(RaggedRows):  # told already
+        for batch in source.batches():
+            yield Batch(typed(batch.frame.select(key), schema, kinds), batch.rows)
 
 
 def _duplicates(
