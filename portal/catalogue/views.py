@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -16,12 +17,14 @@ from portal.accounts.people import signed_in
 from portal.catalogue import actions
 from portal.catalogue.forms import DatasetForm, ShareForm, UploadForm, VariableFormSet
 from portal.catalogue.models import Dataset, Upload
+from portal.catalogue.presentation import kind_words, shown_columns
 from portal.evaluations.models import Evaluation
+from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
 from portal.pagination import page_of
-from portal.tables import TableSchema
+from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
 
 EXTRA_VARIABLES = "variables"
@@ -70,7 +73,7 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         "allowed": verbs_allowed(request.user, dataset),
         "variables": dataset.variables.all(),
         "holdings": [_holding(dataset, task) for task in use_case.tasks],
-        "evaluations": evaluations,
+        "rows": [listed(evaluation) for evaluation in evaluations],
         "shared_with": shared_with(dataset),
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
     }
@@ -83,7 +86,11 @@ def _holding(dataset: Dataset, task: Task) -> dict[str, Any]:
     predictions = dataset.tables.filter(task=task.slug).exclude(model_version=None)
     return {
         "task": task,
-        "tables": [(schema, current.get(schema.name)) for schema in task.reference_tables],
+        "tables": [
+            (schema, table, shown_columns(table, schema) if table else [])
+            for schema in task.reference_tables
+            for table in [current.get(schema.name)]
+        ],
         "predictions": predictions.select_related("model_version__model"),
         "is_complete": len(current) == len(task.reference_tables),
     }
@@ -193,6 +200,8 @@ def table_upload(
         "dataset": dataset,
         "task": found,
         "schema": schema,
+        "columns": [(column, kind_words(column.kind)) for column in schema.columns],
+        "most_bytes": settings.MAX_UPLOAD_BYTES,
         "needs": found.table(needs) if needs else None,
         "form": form,
     }
@@ -221,7 +230,9 @@ def upload_detail(
         "section": "datasets",
         "dataset": dataset,
         "upload": upload,
+        "task": upload.declared_task,
         "schema": upload.declared_task.table(upload.name),
+        "problems": [Problem.from_dict(problem).text(_) for problem in upload.problems],
     }
     name = "catalogue/_upload_state.html" if request.htmx else "catalogue/upload_detail.html"
     return render(request, use_case.templates(name), context)

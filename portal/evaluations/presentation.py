@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.utils.translation import gettext
 
+from portal.evaluations.protocols import as_text
 from portal.figures import Forest, curve_table, figure_json, forest, headline
 from portal.result import Curve, Estimate, Note, Result
 from portal.usecase import Figure, Finding, Measure, Task
+
+if TYPE_CHECKING:
+    from portal.evaluations.models import Evaluation
 
 EXPLORED = "thresholds"
 """The curve that the threshold slider walks along."""
@@ -49,10 +54,10 @@ def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
             continue
         measure = task.measure(key)
         label = gettext(measure.label)
-        if estimate.at and "threshold" in estimate.at:
+        if estimate.at:
             label = gettext("%(measure)s at %(threshold)s") % {
                 "measure": label,
-                "threshold": f"{100 * estimate.at['threshold']:.3g}%",
+                "threshold": taken_at(estimate),
             }
         found.append(Card(measure, estimate, finding.sentences.get(key, ""), label))
     return found
@@ -107,3 +112,54 @@ def chosen_row(result: Result, asked: str | None) -> dict[str, Any] | None:
 def notes(result: Result) -> list[Note]:
     """What was excluded, hidden or must be known."""
     return [*result.warnings, *result.suppressed]
+
+
+def listed(evaluation: Evaluation) -> dict[str, Any]:
+    """A row of a list: the evaluation, its finding and its leading number."""
+    summary = evaluation.summary
+    if summary is None:
+        return {"evaluation": evaluation}
+    task = evaluation.declared_task
+    finding = find(task, summary)
+    leading = cards(task, summary, finding)[:1]
+    return {"evaluation": evaluation, "finding": finding, "card": leading[0] if leading else None}
+
+
+@dataclass(frozen=True)
+class EstimateRow:
+    """A line of the table of all estimates."""
+
+    measure: Measure
+    estimate: Estimate
+    at: str
+    group: str
+
+
+def estimate_rows(task: Task, result: Result) -> list[EstimateRow]:
+    """Every estimate of the result, in its own order: everyone first, then the subgroups."""
+    return [
+        EstimateRow(
+            task.measure(estimate.measure),
+            estimate,
+            taken_at(estimate),
+            f"{estimate.subgroup.column}: {estimate.subgroup.value}" if estimate.subgroup else "",
+        )
+        for estimate in result.estimates
+    ]
+
+
+def taken_at(estimate: Estimate) -> str:
+    """What the estimate is taken at, in words: "10%" of a threshold."""
+    at = estimate.at or {}
+    return ", ".join(
+        f"{100 * value:.3g}%" if name == "threshold" else f"{name.replace('_', ' ')} {value:g}"
+        for name, value in at.items()
+    )
+
+
+def protocol_lines(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The frozen protocol as facts: the name of each field and its value."""
+    return [
+        (gettext(name.replace("_", " ").capitalize()), as_text(value) or gettext("none"))
+        for name, value in protocol.items()
+    ]

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -18,7 +19,7 @@ from portal.accounts.people import signed_in
 from portal.evaluations import actions, presentation
 from portal.evaluations.forms import SubmissionForm
 from portal.evaluations.models import Evaluation
-from portal.evaluations.timing import expected_seconds
+from portal.evaluations.timing import duration, elapsed_seconds, expected_seconds
 from portal.figures import curve_table
 from portal.jobs.models import Status
 from portal.organisations.models import Organisation
@@ -42,7 +43,7 @@ def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> Ht
         "use_case": use_case,
         "section": "results",
         "page": page,
-        "rows": [_listed(evaluation) for evaluation in page],
+        "rows": [presentation.listed(evaluation) for evaluation in page],
         "status": status,
         "statuses": Status.choices,
         "may_submit": use_case is not None
@@ -50,17 +51,6 @@ def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> Ht
     }
     templates = "evaluations/evaluation_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
-
-
-def _listed(evaluation: Evaluation) -> dict[str, Any]:
-    """A row of a list: the evaluation, its finding and its leading number."""
-    summary = evaluation.summary
-    if summary is None:
-        return {"evaluation": evaluation}
-    task = evaluation.declared_task
-    finding = presentation.find(task, summary)
-    leading = presentation.cards(task, summary, finding)[:1]
-    return {"evaluation": evaluation, "finding": finding, "card": leading[0] if leading else None}
 
 
 def _task(use_case: UseCase, slug: str) -> Task:
@@ -161,7 +151,14 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
             return response
         context |= _result_context(evaluation, request)
         return render(request, use_case.templates("evaluations/result.html"), context)
-    context |= {"log": evaluation.log.all(), "expected_seconds": expected_seconds(evaluation)}
+    after = request.GET.get("after", "")
+    context |= {
+        "log": evaluation.log.filter(pk__gt=int(after) if after.isdecimal() else 0),
+        "last_line": evaluation.log.last(),
+        "elapsed": duration(elapsed_seconds(evaluation)),
+        "expected": duration(expected_seconds(evaluation)),
+        "most_attempts": settings.JOB_ATTEMPTS,
+    }
     name = "evaluations/_job.html" if request.htmx else "evaluations/job.html"
     return render(request, use_case.templates(name), context)
 
@@ -184,10 +181,11 @@ def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, A
         "figures": presentation.figures(task, result),
         "forests": presentation.forests(task, result),
         "subgroup_forests": presentation.subgroup_forests(task, result),
-        "explored": {"columns": explored.columns} if explored else None,
+        "explored": explored,
         "chosen": presentation.chosen_row(result, request.GET.get("threshold")),
         "notes": presentation.notes(result),
-        "measures": {measure.key: measure for measure in task.measures},
+        "protocol": presentation.protocol_lines(result.protocol),
+        "estimates": presentation.estimate_rows(task, result),
     }
 
 

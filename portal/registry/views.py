@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.accounts.people import signed_in
 from portal.catalogue.forms import ShareForm
 from portal.evaluations.models import Evaluation
+from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
@@ -139,7 +140,7 @@ def model_version_detail(
         "task": found.model.declared_task,
         "allowed": verbs_allowed(request.user, found.model),
         "performance": performance_rows(found.model.declared_task, evaluations.succeeded()[:50]),
-        "evaluations": evaluations[:10],
+        "rows": [listed(evaluation) for evaluation in evaluations[:10]],
     }
     return render(request, use_case.templates("registry/model_version_detail.html"), context)
 

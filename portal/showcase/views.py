@@ -7,7 +7,9 @@ from django.views.decorators.http import require_GET, require_safe
 
 from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
+from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
+from portal.organisations.roles import Role
 from portal.registry.models import Model
 from portal.usecase import UseCase, use_cases
 
@@ -26,8 +28,12 @@ def _counts(use_case: UseCase) -> dict[str, int]:
 def home(request: HttpRequest) -> HttpResponse:
     """What the consortium does, and the three questions it asks."""
     cards = [(use_case, _counts(use_case)) for use_case in use_cases().values()]
-    partners = Organisation.objects.order_by("country", "name")
-    return render(request, "showcase/home.html", {"cards": cards, "partners": partners})
+    partners = list(Organisation.objects.order_by("country", "name"))
+    places: dict[str, list[str]] = {}
+    for partner in partners:
+        places.setdefault(partner.country, []).append(partner.name)
+    context = {"cards": cards, "partners": partners, "places": places}
+    return render(request, "showcase/home.html", context)
 
 
 @require_GET
@@ -43,7 +49,10 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
         "models": Model.objects.visible_to(request.user)
         .of(use_case)
         .select_related("organisation")[:6],
-        "evaluations": evaluations.for_list()[:5],
+        "rows": [listed(evaluation) for evaluation in evaluations.for_list()[:5]],
+        "may_contribute": Organisation.objects.where_member(
+            request.user, Role.CONTRIBUTOR
+        ).exists(),
         "counts": _counts(use_case),
     }
     return render(request, use_case.templates("showcase/use_case_overview.html"), context)
