@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
+from portal.jobs.child import Refused
 from portal.result import Curve, Estimate, Input, Note, Pooled, Result, Subgroup
 from portal.tables import LoadedTable
 from portal.usecase import Progress, Protocol, gettext_noop, no_progress
@@ -86,7 +87,7 @@ def evaluate_binary(
 
     Raises
     ------
-    ValueError
+    Refused
         If the tables do not fit each other or the protocol; the message says what to do.
     """
     progress(READING, 0.0)
@@ -101,14 +102,14 @@ def _check_subgroups(cohort: pl.DataFrame, protocol: BinaryProtocol) -> None:
     offered = [name for name in cohort.columns if name not in ("patient_id", "visit", "outcome")]
     unknown = [name for name in protocol.subgroups if name not in offered]
     if unknown:
-        raise ValueError(
+        raise Refused(
             f"The cohort has no column for subgroups called {', '.join(unknown)}; "
             f"it has: {', '.join(offered) or 'none'}."
         )
     for name in protocol.subgroups:
         categories = cohort[name].n_unique()
         if categories > MOST_CATEGORIES:
-            raise ValueError(
+            raise Refused(
                 f"Column '{name}' has {categories:,} different values; a subgroup column "
                 f"may have at most {MOST_CATEGORIES}."
             )
@@ -119,9 +120,9 @@ def _matched(cohort: pl.DataFrame, predictions: pl.DataFrame) -> tuple[pl.DataFr
     by_visit = "visit" in cohort.columns and "visit" in predictions.columns
     key = ["patient_id", "visit"] if by_visit else ["patient_id"]
     if "visit" in predictions.columns and not by_visit:
-        raise ValueError("The predictions have a column 'visit' and the cohort has none.")
+        raise Refused("The predictions have a column 'visit' and the cohort has none.")
     if "visit" in cohort.columns and not by_visit and cohort["patient_id"].is_duplicated().any():
-        raise ValueError(
+        raise Refused(
             "The cohort has several visits of a patient; the predictions need the column 'visit'."
         )
     right = predictions.select(*key, pl.col("risk").cast(pl.Float64))

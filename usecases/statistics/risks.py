@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
-GROUPS = 2_000
+GROUPS = 1_000
 """Most groups that a bootstrap resamples; with no more distinct risks it is exact."""
 
 _EDGE = 1e-6
