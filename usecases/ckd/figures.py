@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Numbers = Sequence[float | None]
 
-SHOWN = 0.995
+SHOWN = 0.99
 """Share of the patients whose risks an axis of risk must hold; the rest would squeeze it."""
 
 DASH, DOTS = "6px 4px", "2px 3px"
@@ -48,7 +48,7 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
                 + _("false positives {value}").format(value="%{x:.1%}")
                 + "<extra></extra>",
             ),
-            *_chosen(result, "1 - specificity", "sensitivity", _),
+            *_chosen(result, "1 - specificity", "sensitivity", _, beside="bottom right"),
         ]
     )
     auroc = headline(result, "auroc")
@@ -282,7 +282,7 @@ FIGURES = (
             "Line: smoothed, with its 95% interval. Dots: groups of patients by predicted risk, "
             "with 95% intervals. Below: how the predicted risks are distributed, each bar as a "
             "share of its group; where patients are few, bars are joined. The axes leave out the "
-            "highest risks where these are fewer than one in 200."
+            "few highest risks."
         ),
     ),
     Figure(
@@ -345,31 +345,43 @@ def _prevalence(result: Result) -> float | None:
 
 
 def _risk_shown(result: Result) -> float:
-    """Where an axis of risk ends: past all but one in 200 patients, and all groups of them."""
-    risks, groups = result.curves.get("risk_distribution"), result.curves.get("calibration_groups")
-    ends = [0.01]
+    """Where an axis of risk ends: past all but one in 100 patients, and past every group.
+
+    Bars that were joined to hide few patients reach further than their patients may, so the
+    smoothed curve, which ends at the tenth highest risk, ends the axis where it comes first.
+    """
+    risks, groups, smooth = (
+        result.curves.get(name)
+        for name in ("risk_distribution", "calibration_groups", "calibration")
+    )
+    ends = [value for value in _column(smooth, "predicted") if value is not None] if smooth else []
+    most = max(ends, default=1.0)
     if risks is not None:
-        bins = [
-            (end, (with_event or 0) + (without or 0))
-            for end, with_event, without in zip(
-                _column(risks, "risk_to"),
-                _column(risks, "with_event"),
-                _column(risks, "without_event"),
-                strict=True,
-            )
-        ]
-        total, reached = sum(count for _end, count in bins), 0
-        for end, count in bins:
-            reached += count
-            if total and reached >= SHOWN * total:
-                ends.append(end)
-                break
+        most = min(most, _quantile(risks, SHOWN))
     if groups is not None:
-        ends += [1.04 * value for value in _column(groups, "predicted") if value is not None]
-    if len(ends) == 1:
-        smooth = result.curves.get("calibration")
-        ends += [] if smooth is None else [v for v in _column(smooth, "predicted") if v is not None]
-    return min(1.0, max(ends))
+        tops = [1.1 * value for value in _column(groups, "predicted") if value is not None]
+        most = max([most, *tops])
+    return min(1.0, max(0.01, most))
+
+
+def _quantile(risks: Curve, share: float) -> float:
+    """The risk below which ``share`` of the patients lie, spread evenly within each bar."""
+    bins = [
+        (start, end, (with_event or 0) + (without or 0))
+        for start, end, with_event, without in zip(
+            *(
+                _column(risks, name)
+                for name in ("risk_from", "risk_to", "with_event", "without_event")
+            ),
+            strict=True,
+        )
+    ]
+    left = share * sum(count for _start, _end, count in bins)
+    for start, end, count in bins:
+        if count and count >= left:
+            return start + (end - start) * left / count
+        left -= count
+    return 1.0
 
 
 def _reference(x: Numbers, y: Numbers, dash: str) -> go.Scatter:
@@ -529,10 +541,12 @@ def _chosen(
     *,
     scale: float = 1,
     drop: float | None = None,
+    beside: str = "top right",
 ) -> list[go.Scatter]:
     """The marker of the chosen threshold, which follows the slider along "thresholds".
 
-    ``drop`` draws a line from the marker down to that height.
+    ``drop`` draws a line from the marker down to that height; ``beside`` is where its label
+    is clear of the curve.
     """
     import plotly.graph_objects as go
 
@@ -570,7 +584,7 @@ def _chosen(
             mode="lines+markers+text",
             name=CHOSEN,
             meta=places,
-            textposition="middle right" if drop is None else "top right",
+            textposition=beside,
             textfont={"size": 13, "color": colour("ink")},
             line={"color": colour("ink"), "width": 1.25},
             marker={

@@ -117,8 +117,8 @@ RISKS = {
 
 SLOPE_SENTENCES = {
     RIGHT: gettext_noop("Close to 1: high and low risks are spread as they should be."),
-    EXTREME: gettext_noop("Below 1: risks are too extreme, the high too high, the low too low."),
-    MODERATE: gettext_noop("Above 1: risks are too close together, the high too low."),
+    EXTREME: gettext_noop("Below 1: high and low risks are spread too far apart."),
+    MODERATE: gettext_noop("Above 1: high and low risks are too close together."),
     OPEN: gettext_noop("Too uncertain to say whether risks are spread as they should be."),
 }
 

@@ -233,14 +233,48 @@ def test_the_precision_recall_curve_is_compared_with_flagging_at_random() -> Non
     assert [0.07, 0.07] in [trace["y"] for trace in plain["data"]]
 
 
-def test_the_calibration_axis_ends_where_the_patients_do() -> None:
+def test_the_calibration_axis_ends_where_99_in_100_patients_lie() -> None:
     given = curves()
-    for name, counts in (("with_event", 70), ("without_event", 930)):
-        given["risk_distribution"][name] = [counts] * 10 + [0] * 39 + [1]
+    given["risk_distribution"] |= {
+        "with_event": [70] * 10 + [0] * 39 + [10],
+        "without_event": [930] * 10 + [0] * 39 + [10],
+    }
     given["calibration_groups"]["predicted"] = steps(10, 0.15)
-    given["calibration_groups"]["upper"] = steps(10, 0.2)
     axis = drawn("calibration", result(given))["layout"]["xaxis"]["range"]
-    assert axis[1] == pytest.approx(0.2 * 1.015)
+    below = 0.18 + 0.02 * (0.99 * 10_020 - 9_000) / 1_000
+    assert axis[1] == pytest.approx(below * 1.015, rel=1e-5)
+
+
+def test_the_calibration_axis_reaches_past_the_highest_group() -> None:
+    given = curves()
+    given["calibration_groups"]["predicted"][-1] = 0.6
+    axis = drawn("calibration", result(given))["layout"]["xaxis"]["range"]
+    assert axis[1] == pytest.approx(0.66 * 1.015, rel=1e-5)
+
+
+def test_a_bar_joined_up_to_a_risk_of_1_does_not_stretch_the_axis_past_the_curve() -> None:
+    given = curves()
+    given["risk_distribution"] = {
+        "risk_from": [0.0, 0.08],
+        "risk_to": [0.08, 1.0],
+        "with_event": [10, 20],
+        "without_event": [350, 120],
+    }
+    axis = drawn("calibration", result(given))["layout"]["xaxis"]["range"]
+    assert axis[1] == pytest.approx(given["calibration"]["predicted"][-1] * 1.015, rel=1e-5)
+
+
+def test_bars_are_as_high_as_their_patients_for_the_same_width_of_risk() -> None:
+    given = curves()
+    given["risk_distribution"] = {
+        "risk_from": [0.0, 0.1],
+        "risk_to": [0.1, 0.5],
+        "with_event": [10, 40],
+        "without_event": [60, 40],
+    }
+    up, down = (t for t in drawn("calibration", result(given))["data"] if t["type"] == "bar")
+    assert up["y"] == pytest.approx([0.2, 0.2])
+    assert down["y"] == pytest.approx([-0.6, -0.1])
 
 
 def test_the_distribution_is_up_with_the_event_and_down_without_in_shares_of_each_group() -> None:
