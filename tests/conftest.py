@@ -1,0 +1,82 @@
+"""Fixtures that all tests may use."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from pytest_socket import SocketBlockedError
+
+REFERENCE_DATA = Path(
+    os.environ.get("SHAIPED_REFERENCE_DATA")
+    or Path(__file__).resolve().parents[2] / "shared" / "data"
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    assert SocketBlockedError  # the plugin that blocks the network is installed
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    from pytest_socket import socket_allow_hosts
+
+    socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if settings.configured:
+        shutil.rmtree(Path(settings.MEDIA_ROOT).parent, ignore_errors=True)
+
+
+@pytest.fixture
+def reference_data() -> Path:
+    """The folder of real inputs with known answers; the test is skipped where it is absent."""
+    if not REFERENCE_DATA.is_dir():
+        pytest.skip(f"the reference data are not at {REFERENCE_DATA}")
+    return REFERENCE_DATA
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        message = f"{name} is not on PATH"
+        if os.environ.get("CI"):
+            pytest.fail(f"{message}, and CI must not skip for want of it")
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The Chromium on PATH."""
+    return _program("chromium")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> str:
+    """The redis-server on PATH."""
+    return _program("redis-server")
+
+
+@pytest.fixture
+def media(settings: object, tmp_path: Path) -> Iterator[Path]:
+    """A folder of stored files for one test alone."""
+    from django.core.files.storage import storages
+
+    folder = tmp_path / "media"
+    (folder / "arriving").mkdir(parents=True)
+    settings.MEDIA_ROOT = folder  # type: ignore[attr-defined]
+    settings.FILE_UPLOAD_TEMP_DIR = folder / "arriving"  # type: ignore[attr-defined]
+    settings.STORAGES = {  # type: ignore[attr-defined]
+        **settings.STORAGES,  # type: ignore[attr-defined]
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": folder},
+        },
+    }
+    storages._storages.clear() if hasattr(storages, "_storages") else None
+    yield folder

@@ -1,0 +1,168 @@
+"""Plain functions that make what a test needs, through the site's own actions."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from django.core.files.base import ContentFile
+
+from portal.accounts.models import User
+from portal.catalogue.actions import create_dataset, receive_upload
+from portal.catalogue.models import Dataset, Upload
+from portal.catalogue.tasks import run_upload
+from portal.evaluations.actions import submit_evaluation
+from portal.evaluations.models import Evaluation
+from portal.organisations.actions import create_organisation, set_membership
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role
+from portal.registry.actions import create_model, release_version, save_version
+from portal.registry.models import Model, ModelVersion
+from portal.usecase import UseCase, use_cases
+
+PASSWORD = "a long password for tests"
+_numbers = itertools.count(1)
+
+
+def a_use_case() -> UseCase:
+    return use_cases()["ckd"]
+
+
+def an_organisation(name: str = "", country: str = "DK") -> Organisation:
+    number = next(_numbers)
+    return create_organisation(
+        slug=f"organisation-{number}",
+        name=name or f"Organisation {number}",
+        kind=Organisation.Kind.DATA_HOLDER,
+        country=country,
+        by=None,
+    )
+
+
+def a_person(
+    organisation: Organisation | None = None, role: Role = Role.CONTRIBUTOR, **fields: Any
+) -> User:
+    number = next(_numbers)
+    fields.setdefault("full_name", f"Person {number}")
+    user = User.objects.create_user(f"person{number}@example.org", PASSWORD, **fields)
+    if organisation is not None:
+        set_membership(organisation=organisation, user=user, role=role, by=None)
+    return user
+
+
+def a_dataset(by: User, organisation: Organisation | None = None, **fields: Any) -> Dataset:
+    fields.setdefault("title", f"Cohort {next(_numbers)}")
+    fields.setdefault("description", "Adults with chronic kidney disease.")
+    fields.setdefault("spatial", "DK")
+    return create_dataset(
+        use_case=a_use_case(),
+        organisation=organisation or by.memberships.get().organisation,
+        by=by,
+        **fields,
+    )
+
+
+def a_model(by: User, organisation: Organisation | None = None, **fields: Any) -> Model:
+    fields.setdefault("name", f"Model {next(_numbers)}")
+    fields.setdefault("description", "Predicts kidney failure.")
+    return create_model(
+        use_case=a_use_case(),
+        task=a_use_case().task("binary"),
+        organisation=organisation or by.memberships.get().organisation,
+        by=by,
+        **fields,
+    )
+
+
+def a_version(by: User, model: Model | None = None, *, released: bool = True, **fields: Any) -> ModelVersion:
+    """A version; predictions only unless an artefact's path is given."""
+    artefact: Path | None = fields.pop("artefact", None)
+    card = {
+        "version": "1.0.0",
+        "kind": ModelVersion.Kind.ARTEFACT if artefact else ModelVersion.Kind.PREDICTIONS,
+        "intended_purpose": "Estimates the risk of kidney failure.",
+        "population": "Adults with chronic kidney disease.",
+        "output": "Risk from 0 to 1",
+        "training_data": "A cohort.",
+    }
+    version = ModelVersion(model=model or a_model(by), **(card | fields))
+    save_version(version=version, artefact=artefact, facts={}, by=by)
+    if released:
+        release_version(version=version, by=by)
+        version.refresh_from_db()
+    return version
+
+
+def cohort_frame(rows: int = 400, *, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A cohort with two sites, and predictions that rank it fairly well."""
+    generator = np.random.default_rng(seed)
+    risk = generator.beta(1.2, 4, rows)
+    cohort = pl.DataFrame(
+        {
+            "patient_id": [f"p{number}" for number in range(rows)],
+            "outcome": (generator.random(rows) < risk).astype(int),
+            "site": np.where(generator.random(rows) < 0.5, "north", "south"),
+        }
+    )
+    return cohort, cohort.select("patient_id").with_columns(pl.Series("risk", risk))
+
+
+def an_upload(
+    dataset: Dataset,
+    content: bytes,
+    by: User,
+    *,
+    table: str = "cohort",
+    model_version: ModelVersion | None = None,
+    file_name: str = "table.csv",
+    run: bool = True,
+) -> Upload:
+    """An uploaded file, read at once unless ``run`` is False."""
+    task = a_use_case().task("binary")
+    upload = receive_upload(
+        dataset=dataset,
+        task=task,
+        schema=task.table(table),
+        file=ContentFile(content, name=file_name),  # type: ignore[arg-type]
+        model_version=model_version,
+        by=by,
+    )
+    if run:
+        run_upload(upload.pk)
+        upload.refresh_from_db()
+    return upload
+
+
+def a_ready_dataset(by: User, version: ModelVersion, *, rows: int = 400, **fields: Any) -> Dataset:
+    """A dataset that holds a cohort and predictions of ``version``."""
+    dataset = a_dataset(by, **fields)
+    cohort, predictions = cohort_frame(rows)
+    an_upload(dataset, cohort.write_csv().encode(), by)
+    an_upload(
+        dataset,
+        predictions.write_csv().encode(),
+        by,
+        table="predictions",
+        model_version=version,
+    )
+    return dataset
+
+
+def an_evaluation(
+    by: User, dataset: Dataset, version: ModelVersion, **protocol: Any
+) -> Evaluation:
+    """A submitted evaluation, not yet run; quick ones have few bootstrap replicates."""
+    task = a_use_case().task("binary")
+    protocol.setdefault("bootstrap_replicates", 100)
+    evaluation, _ = submit_evaluation(
+        organisation=by.memberships.get().organisation,
+        dataset=dataset,
+        model_version=version,
+        task=task,
+        protocol=task.protocol(**protocol),
+        by=by,
+    )
+    return evaluation

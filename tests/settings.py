@@ -1,0 +1,17 @@
+"""Settings of the test suite: those of the site, on one machine, with files of their own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ["DEBUG"] = "1"
+os.environ.setdefault("LOG_LEVEL", "WARNING")
+_FOLDER = Path(tempfile.mkdtemp(prefix="shaiped-tests-"))
+os.environ["MEDIA_ROOT"] = str(_FOLDER / "media")
+os.environ["CELERY_BROKER_URL"] = f"filesystem://{_FOLDER}/broker"
+
+from portal.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+MAX_UPLOAD_BYTES = 512 * 1024**2
+LANGUAGE_CODE = "en-gb"
