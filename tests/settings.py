@@ -15,3 +15,8 @@ from portal.settings import *  # noqa: E402, F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAX_UPLOAD_BYTES = 512 * 1024**2
 LANGUAGE_CODE = "en-gb"
+
+# Two runs beside each other on one server want databases of their own.
+DATABASES["default"]["TEST"] = {  # noqa: F405
+    "NAME": "test_shaiped" + os.environ.get("TEST_DATABASE_SUFFIX", "")
+}
