@@ -16,7 +16,6 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -33,6 +32,8 @@ from portal.postgres import PostgresError, embedded_database_url, release
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 READY_SECONDS = 120.0
+# plotly ships its notebook widget and example data beside the plotly.js that the pages use.
+UNUSED_STATIC_FILES = ("--ignore", "widgetbundle.js", "--ignore", "*.csv.gz")
 
 
 def main() -> int:
@@ -68,14 +69,22 @@ def main() -> int:
 
 def serve(supervisor: Supervisor, local: Path, port: int) -> None:
     """Prepare the database, start the programs and watch them until someone says stop."""
-    log = local / "log" / "setup.log"
-    log.write_bytes(b"")
+    log = local / "log"
     manage = [sys.executable, "manage.py"]
+    state = state_of_static_files()
+    collected = None
+    if not (local / "static").is_dir() or read_stamp(local) != state:
+        # Compressing takes a while, and the second processor has nothing else to do.
+        say("Compressing the static files, for the first start only ...")
+        collect = [*manage, "collectstatic", "--noinput", *UNUSED_STATIC_FILES]
+        collected = supervisor.begin(collect, log / "static.log")
     say("Preparing the database ...")
-    supervisor.run([*manage, "migrate", "--noinput"], log)
-    collect_static(lambda: supervisor.run([*manage, "collectstatic", "--noinput"], log), local)
+    supervisor.run([*manage, "migrate", "--noinput"], log / "migrate.log")
     say("Loading the demonstration ...")
-    sign_ins = supervisor.run([*manage, "load_demonstration"], log).strip()
+    sign_ins = supervisor.run([*manage, "load_demonstration"], log / "load.log").strip()
+    if collected:
+        supervisor.finish(collected)
+        (local / "static.stamp").write_text(state)
     for program in programs(local, port):
         supervisor.start(program)
     say("Starting the web server and a worker ...")
@@ -179,24 +188,24 @@ def environment(local: Path, database: str) -> dict[str, str]:
     }
 
 
-def collect_static(collect: Callable[[], object], local: Path) -> None:
-    """Collect and compress the static files, if one of them or a package has changed."""
-    stamp = local / "static.stamp"
+def state_of_static_files() -> str:
+    """A digest that changes when a static file, or a package that brings some, does."""
     described = hashlib.sha256((ROOT / "requirements.lock").read_bytes())
-    for folder in sorted(
-        [ROOT / "static", *ROOT.glob("portal/*/static"), *ROOT.glob("usecases/*/static")]
-    ):
+    apps = [*ROOT.glob("portal/*/static"), *ROOT.glob("usecases/*/static")]
+    for folder in sorted([ROOT / "static", *apps]):
         for path in sorted(folder.rglob("*")):
             state = path.stat()
-            described.update(
-                f"{path.relative_to(ROOT)} {state.st_size} {state.st_mtime_ns}".encode()
-            )
-    state_of_files = described.hexdigest()
-    if (local / "static").is_dir() and stamp.exists() and stamp.read_text() == state_of_files:
-        return
-    say("Collecting the static files ...")
-    collect()
-    stamp.write_text(state_of_files)
+            name = path.relative_to(ROOT)
+            described.update(f"{name} {state.st_size} {state.st_mtime_ns}".encode())
+    return described.hexdigest()
+
+
+def read_stamp(local: Path) -> str:
+    """The digest of the static files that were collected last."""
+    try:
+        return (local / "static.stamp").read_text()
+    except FileNotFoundError:
+        return ""
 
 
 def programs(local: Path, port: int) -> list[Program]:

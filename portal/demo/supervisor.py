@@ -40,7 +40,7 @@ class Program:
     command
         The program and its arguments.
     log
-        The file that takes its output.
+        The file that takes what it says.
     ready
         Whether it does its work yet; asked again and again.
     """
@@ -87,41 +87,48 @@ class Supervisor:
         self._running: list[tuple[Program, subprocess.Popen[bytes]]] = []
 
     def run(self, command: Sequence[str], log: Path) -> str:
-        """Run a command to its end.
+        """Run a command to its end; `begin` and then `finish`."""
+        return self.finish(self.begin(command, log))
+
+    def begin(self, command: Sequence[str], log: Path) -> Program:
+        """Start a command that will end by itself.
+
+        What it prints goes beside `log`, apart from warnings and errors, which `log` takes.
+        """
+        program = Program(" ".join(command[1:]), command, log, lambda: True)
+        with _output_of(program).open("wb") as output, log.open("wb") as errors:
+            self._spawn(program, output, errors)
+        return program
+
+    def finish(self, program: Program) -> str:
+        """Wait for the end of a command.
 
         Returns
         -------
         str
-            Its standard output; the standard error is appended to `log`.
+            What it printed.
 
         Raises
         ------
         DemonstrationError
-            When it fails, with the end of what it said.
+            When it failed, with the end of what it printed.
         """
-        with log.open("ab") as errors:
-            written = errors.seek(0, os.SEEK_END)
-            process = self._spawn(command, subprocess.PIPE, errors)
-            program = Program(" ".join(command[1:]), command, log, lambda: True)
-            self._running.append((program, process))
-            output = process.communicate()[0].decode(errors="replace")
+        process = next(process for each, process in self._running if each is program)
+        status = process.wait()
         self._running.remove((program, process))
-        if process.returncode != 0:
-            said = output + log.read_bytes()[written:].decode(errors="replace")
+        if status != 0:
             raise DemonstrationError(
-                f"'{program.name}' failed with {_status(process.returncode)}:\n{_end_of(said)}"
+                f"'{program.name}' failed, {_status(status)}. {_log_of(program)}"
             )
-        return output
+        return _output_of(program).read_text(errors="replace")
 
     def start(self, program: Program) -> None:
         with program.log.open("wb") as log:
-            self._running.append((program, self._spawn(program.command, log, log)))
+            self._spawn(program, log, log)
 
-    def _spawn(
-        self, command: Sequence[str], output: int | IO[bytes], errors: IO[bytes]
-    ) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            list(command),
+    def _spawn(self, program: Program, output: IO[bytes], errors: IO[bytes]) -> None:
+        process = subprocess.Popen(
+            list(program.command),
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -131,6 +138,7 @@ class Supervisor:
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
+        self._running.append((program, process))
 
     def wait_until_ready(self, seconds: float) -> None:
         """Wait until every program does its work.
@@ -185,8 +193,6 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-            if process.stdout:
-                process.stdout.close()
         # Those that left their group.
         for child in family:
             with contextlib.suppress(psutil.Error):
@@ -210,6 +216,10 @@ def _status(returncode: int) -> str:
     if returncode < 0:
         return f"signal {signal.Signals(-returncode).name}"
     return f"exit status {returncode}"
+
+
+def _output_of(program: Program) -> Path:
+    return program.log.with_suffix(".out")
 
 
 def _log_of(program: Program) -> str:
