@@ -76,8 +76,7 @@ class Curve(_Frozen):
     def rows(self) -> list[dict[str, Scalar]]:
         names = list(self.columns)
         return [
-            dict(zip(names, row, strict=True))
-            for row in zip(*self.columns.values(), strict=True)
+            dict(zip(names, row, strict=True)) for row in zip(*self.columns.values(), strict=True)
         ]
 
 

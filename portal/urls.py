@@ -1,7 +1,7 @@
 """Where everything lives. The address tells where you are: /ckd/datasets/…"""
 
 from django.contrib import admin
-from django.urls import include, path, register_converter
+from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from portal.catalogue import views as catalogue
 from portal.converters import UseCaseConverter
@@ -11,7 +11,7 @@ from portal.showcase import views as showcase
 
 register_converter(UseCaseConverter, "use_case")
 
-in_a_use_case = [
+in_a_use_case: list[URLPattern | URLResolver] = [
     path("", showcase.use_case_overview, name="use-case-overview"),
     path("datasets/", include("portal.catalogue.urls")),
     path("models/", include("portal.registry.urls")),

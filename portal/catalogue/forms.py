@@ -35,9 +35,7 @@ class KeywordField(forms.CharField):
 class DatasetForm(forms.ModelForm):
     """The metadata of a dataset."""
 
-    keyword = KeywordField(
-        label=_("Keywords"), required=False, help_text=_("Separated by commas.")
-    )
+    keyword = KeywordField(label=_("Keywords"), required=False, help_text=_("Separated by commas."))
 
     class Meta:
         model = Dataset
@@ -129,7 +127,9 @@ class UploadForm(forms.Form):
         max_length=None,
     )
 
-    def __init__(self, *args: Any, schema: TableSchema, task: Task, user: User, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, schema: TableSchema, task: Task, user: User, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         if schema.name == "predictions":
             self.fields["model_version"] = forms.ModelChoiceField(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
@@ -21,16 +21,16 @@ from portal.organisations.sharing import ShareableQuerySet
 from portal.usecase import Task, UseCase, use_cases
 
 if TYPE_CHECKING:
-    from portal.registry.models import ModelVersion
+    pass
 
 
 class DatasetQuerySet(ShareableQuerySet["Dataset"]):
     """Datasets, by where they belong and what they hold."""
 
-    def of(self, use_case: UseCase) -> DatasetQuerySet:
+    def of(self, use_case: UseCase) -> Self:
         return self.filter(use_case=use_case.slug)
 
-    def matching(self, words: str) -> DatasetQuerySet:
+    def matching(self, words: str) -> Self:
         """Datasets whose title, description or keywords contain each of the words."""
         found = self
         for word in words.split():
@@ -280,7 +280,7 @@ class Upload(Job):
         Table, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads"
     )
 
-    objects: ClassVar[UploadQuerySet] = UploadQuerySet.as_manager()
+    objects = UploadQuerySet.as_manager()
 
     class Meta(Job.Meta):
         abstract = False

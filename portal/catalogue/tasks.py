@@ -50,16 +50,15 @@ def run_upload(pk: int) -> None:
 def _convert(upload: Upload) -> None:
     with contextlib.ExitStack() as stack:
         source = stack.enter_context(store.local_file(upload.stored_name))
-        folder = stack.enter_context(
-            tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR)
-        )
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR))
         references = {}
         if upload.declared_task.table(upload.name).refers_to is not None:
             held = upload.dataset.current_tables(upload.declared_task)
             references = {name: table.sha256 for name, table in held.items()}
+        destination = Path(folder) / "table.parquet"
         request = {
             "source": str(source),
-            "destination": str(Path(folder) / "table.parquet"),
+            "destination": str(destination),
             "use_case_package": package_of(upload.dataset.declared),
             "task": upload.task,
             "table": upload.name,
@@ -73,7 +72,7 @@ def _convert(upload: Upload) -> None:
             actions.refuse_upload(upload=upload, problems=reply["refused"])
         else:
             reply["references"] = references
-            actions.accept_upload(upload=upload, path=Path(request["destination"]), reply=reply)
+            actions.accept_upload(upload=upload, path=destination, reply=reply)
 
 
 def _fail(upload: Upload, sentence: str, detail: str = "") -> None:

@@ -20,6 +20,7 @@ from portal.catalogue.models import Dataset, Upload
 from portal.catalogue.presentation import kind_words, shown_columns
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
+from portal.htmx import wants_fragment
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
@@ -234,8 +235,8 @@ def upload_detail(
         "schema": upload.declared_task.table(upload.name),
         "problems": [Problem.from_dict(problem).text(_) for problem in upload.problems],
     }
-    name = "catalogue/_upload_state.html" if request.htmx else "catalogue/upload_detail.html"
-    return render(request, use_case.templates(name), context)
+    part = "_upload_state" if wants_fragment(request) else "upload_detail"
+    return render(request, use_case.templates(f"catalogue/{part}.html"), context)
 
 
 @login_required
@@ -244,7 +245,7 @@ def upload_cancel(
     request: HttpRequest, use_case: UseCase, slug: str, upload_id: int
 ) -> HttpResponse:
     """Stop the reading of a file."""
-    _dataset_, upload = _upload(request, use_case, slug, upload_id)
+    upload = _upload(request, use_case, slug, upload_id)[1]
     if actions.cancel_upload(upload=upload, by=signed_in(request)):
         messages.info(request, _("The upload was cancelled; nothing of it was kept."))
     return redirect(upload)

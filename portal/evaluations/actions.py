@@ -220,9 +220,7 @@ def finish_with(*, evaluation: Evaluation, stored: StoredResult) -> None:
 @transaction.atomic
 def fail_evaluation(*, evaluation: Evaluation, sentence: str, detail: str = "") -> None:
     """End a held evaluation with the reason; raises as :func:`save_result`."""
-    Evaluation.objects.finish(
-        evaluation, Status.FAILED, failure=sentence, failure_detail=detail
-    )
+    Evaluation.objects.finish(evaluation, Status.FAILED, failure=sentence, failure_detail=detail)
     LogLine.write(evaluation, f"Failed: {sentence}")
     _wake_same(evaluation)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
@@ -55,16 +55,16 @@ class StoredResult(models.Model):
         return Result.model_validate_json(bytes(self.content))
 
 
-class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluation"]):
+class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluation"]):  # type: ignore[override]
     """Evaluations, by where they belong and how far they are."""
 
-    def of(self, use_case: UseCase) -> EvaluationQuerySet:
+    def of(self, use_case: UseCase) -> Self:
         return self.filter(use_case=use_case.slug)
 
-    def succeeded(self) -> EvaluationQuerySet:
+    def succeeded(self) -> Self:
         return self.filter(status=Status.SUCCEEDED)
 
-    def for_list(self) -> EvaluationQuerySet:
+    def for_list(self) -> Self:
         """With what a row of a list shows, in one query."""
         return self.select_related(
             "organisation", "dataset__organisation", "model_version__model", "stored_result"
@@ -101,7 +101,7 @@ class Evaluation(Job):
         related_name="evaluations",
     )
 
-    objects: ClassVar[EvaluationQuerySet] = EvaluationQuerySet.as_manager()
+    objects = EvaluationQuerySet.as_manager()
 
     class Meta(Job.Meta):
         abstract = False
@@ -112,7 +112,7 @@ class Evaluation(Job):
             models.Index(fields=["-created_at", "-id"], name="evaluation_by_date"),
             models.Index(fields=["status", "woken_at"], name="evaluation_by_status"),
         )
-        constraints = (
+        constraints = (  # type: ignore[assignment]
             *Job.Meta.constraints,
             models.UniqueConstraint(
                 fields=["fingerprint"],

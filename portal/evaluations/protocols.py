@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.utils.translation import gettext as _
 from pydantic import ValidationError as Invalid
 from pydantic.fields import FieldInfo
@@ -65,5 +66,5 @@ def read_protocol(
         problems: dict[str, str] = {}
         for error in invalid.errors():
             name = str(error["loc"][0]) if error["loc"] else ""
-            problems[PREFIX + name if name else forms.forms.NON_FIELD_ERRORS] = error["msg"]
+            problems[PREFIX + name if name else NON_FIELD_ERRORS] = error["msg"]
         return None, problems

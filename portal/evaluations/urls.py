@@ -11,7 +11,5 @@ urlpatterns = [
     path("<slug:reference>/retry/", views.evaluation_retry, name="evaluation-retry"),
     path("<slug:reference>/result.json", views.evaluation_result, name="evaluation-result"),
     path("<slug:reference>/estimates.csv", views.evaluation_estimates, name="evaluation-estimates"),
-    path(
-        "<slug:reference>/<slug:curve>.csv", views.evaluation_curve, name="evaluation-curve"
-    ),
+    path("<slug:reference>/<slug:curve>.csv", views.evaluation_curve, name="evaluation-curve"),
 ]

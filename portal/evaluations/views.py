@@ -21,6 +21,7 @@ from portal.evaluations.forms import SubmissionForm
 from portal.evaluations.models import Evaluation
 from portal.evaluations.timing import duration, elapsed_seconds, expected_seconds
 from portal.figures import curve_table
+from portal.htmx import wants_fragment
 from portal.jobs.models import Status
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
@@ -68,7 +69,8 @@ def evaluation_submit(request: HttpRequest, use_case: UseCase, task: str) -> Htt
     found = _task(use_case, task)
     if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
         raise PermissionDenied
-    chosen = {name: request.GET[name] for name in ("model_version", "dataset") if name in request.GET}
+    asked = ("model_version", "dataset")
+    chosen = {name: request.GET[name] for name in asked if name in request.GET}
     form = SubmissionForm(
         request.POST or None, user=user, use_case=use_case, task=found, initial=chosen
     )
@@ -145,7 +147,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "may_manage": evaluation.may_be_managed_by(request.user),
     }
     if evaluation.state == Status.SUCCEEDED:
-        if request.htmx:  # the job ended while its page was watched: load the result
+        if wants_fragment(request):  # the job ended while its page was watched: load the result
             response = HttpResponse()
             response["HX-Refresh"] = "true"
             return response
@@ -159,7 +161,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "expected": duration(expected_seconds(evaluation)),
         "most_attempts": settings.JOB_ATTEMPTS,
     }
-    name = "evaluations/_job.html" if request.htmx else "evaluations/job.html"
+    name = "evaluations/_job.html" if wants_fragment(request) else "evaluations/job.html"
     return render(request, use_case.templates(name), context)
 
 

@@ -152,9 +152,10 @@ class JobQuerySet(models.QuerySet[J]):
 
     def wake_overlooked(self, limit: int = 200) -> list[int]:
         """Mark overlooked jobs as woken now and return them, so that each is woken once."""
-        overlooked = list(self.overlooked().order_by("woken_at").values_list("pk", flat=True)[:limit])
-        self.filter(pk__in=overlooked, status=Status.QUEUED).update(woken_at=Now())
-        return overlooked
+        waiting = self.overlooked().order_by("woken_at").values_list("pk", flat=True)
+        woken = list(waiting[:limit])
+        self.filter(pk__in=woken, status=Status.QUEUED).update(woken_at=Now())
+        return woken
 
 
 class Job(models.Model):
@@ -208,7 +209,7 @@ class Job(models.Model):
             ),
         )
 
-    objects: ClassVar[JobQuerySet[Any]]
+    objects: Any
 
     @property
     def state(self) -> Status:

@@ -21,7 +21,7 @@ def wake(task: Callable[..., object], pk: int) -> None:
     """
     try:
         task.apply_async(args=[pk], expires=600, retry=False)  # type: ignore[attr-defined]
-    except app.connection_for_write().connection_errors + (OSError,):
+    except (*app.connection_for_write().connection_errors, OSError):
         return
 
 

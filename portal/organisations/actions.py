@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 def _make_group(organisation: Organisation | None, role: Role) -> Group:
     owner = f"organisation {organisation.pk}" if organisation else "consortium"
     group, _ = Group.objects.get_or_create(name=f"{owner}: {role.value}")
-    RoleGroup.objects.get_or_create(
-        organisation=organisation, role=role, defaults={"group": group}
-    )
+    RoleGroup.objects.get_or_create(organisation=organisation, role=role, defaults={"group": group})
     return group
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
+from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from portal.organisations.countries import COUNTRIES, country_name
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class OrganisationQuerySet(models.QuerySet["Organisation"]):
     """Organisations, by what a person is to them."""
 
-    def where_member(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> OrganisationQuerySet:
+    def where_member(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> Self:
         """Organisations in which ``user`` has ``role`` or one that includes it."""
         if not user.is_authenticated:
             return self.none()
@@ -35,7 +36,7 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
 class Organisation(models.Model):
     """A partner: data holder, access body, developer, hospital or coordinator."""
 
-    class Kind(models.TextChoices):
+    class Kind(TextChoices):
         DATA_HOLDER = "data-holder", _("Health data holder")
         ACCESS_BODY = "access-body", _("Health data access body")
         DEVELOPER = "developer", _("Model developer")

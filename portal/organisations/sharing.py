@@ -7,7 +7,7 @@ role group of an organisation, or of the whole consortium, never to a single per
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.db import models, transaction
 from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm  # noqa: TID251
@@ -30,15 +30,13 @@ def _codename(verb: Verb, model: type[models.Model] | models.Model) -> str:
 
 def _verbs_of(obj: models.Model) -> set[Verb]:
     known = set(obj._meta.default_permissions) | {name for name, _ in obj._meta.permissions}
-    return {
-        verb for verb in Verb if verb.value in known or _codename(verb, obj) in known
-    }
+    return {verb for verb in Verb if verb.value in known or _codename(verb, obj) in known}
 
 
 class ShareableQuerySet(models.QuerySet[M]):
     """Objects that belong to an organisation and can be shared."""
 
-    def allowing(self, user: User | AnonymousUser, verb: Verb) -> ShareableQuerySet[M]:
+    def allowing(self, user: User | AnonymousUser, verb: Verb) -> Self:
         """The objects that ``user`` may ``verb``.
 
         Being a superuser or holding a global permission counts for nothing here: who runs the
@@ -46,7 +44,7 @@ class ShareableQuerySet(models.QuerySet[M]):
         """
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        return get_objects_for_user(
+        allowed = get_objects_for_user(
             user,
             _codename(verb, self.model),
             klass=self,
@@ -54,12 +52,13 @@ class ShareableQuerySet(models.QuerySet[M]):
             with_superuser=False,
             accept_global_perms=False,
         )
+        return cast("Self", allowed)
 
-    def visible_to(self, user: User | AnonymousUser) -> ShareableQuerySet[M]:
+    def visible_to(self, user: User | AnonymousUser) -> Self:
         """The objects that ``user`` may see; everything else does not exist for them."""
         return self.allowing(user, Verb.VIEW)
 
-    def in_the_consortium(self) -> ShareableQuerySet[M]:
+    def in_the_consortium(self) -> Self:
         """The objects that everyone in the consortium sees: what public counts count."""
         grants = f"{self.model._meta.model_name}groupobjectpermission"
         return self.filter(
@@ -111,9 +110,7 @@ def withdraw(obj: models.Model, verb: Verb, organisation: Organisation | None) -
 
 
 @transaction.atomic
-def share(
-    *, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None, by: User
-) -> None:
+def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None, by: User) -> None:
     """Share ``obj`` for exactly ``verbs`` with an organisation, or with the consortium (None).
 
     Raises
@@ -137,9 +134,9 @@ def shared_with(obj: Any) -> list[tuple[Organisation | None, list[Verb]]]:
     """With whom the object is shared beyond its owner, and for what; None is the consortium."""
     from guardian.utils import get_group_obj_perms_model
 
-    grants = (
+    grants: models.QuerySet[Any] = (
         get_group_obj_perms_model(obj)
-        .objects.filter(content_object=obj)
+        ._default_manager.filter(content_object=obj)
         .select_related("group__role_group__organisation", "permission")
     )
     found: dict[Organisation | None, list[Verb]] = {}

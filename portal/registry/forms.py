@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,18 +66,19 @@ class BaseInputFormSet(forms.BaseFormSet):
                 _("Named twice: %(names)s.") % {"names": ", ".join(sorted(twice))}
             )
 
-    def declared(self) -> list[dict[str, str]]:
-        """The inputs as they are stored."""
-        return [
-            {key: form.cleaned_data[key] for key in ("name", "label", "unit")}
-            for form in self.forms
-            if form.cleaned_data.get("name") and not form.cleaned_data.get("DELETE")
-        ]
-
 
 InputFormSet = forms.formset_factory(
     InputForm, formset=BaseInputFormSet, extra=4, can_delete=True, max_num=200
 )
+
+
+def declared_inputs(lines: forms.BaseFormSet) -> list[dict[str, str]]:
+    """The inputs that valid lines declare, as they are stored."""
+    return [
+        {key: form.cleaned_data[key] for key in ("name", "label", "unit")}
+        for form in lines.forms
+        if form.cleaned_data.get("name") and not form.cleaned_data.get("DELETE")
+    ]
 
 
 class ModelVersionForm(forms.ModelForm):
@@ -126,7 +125,6 @@ class ModelVersionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.facts: dict[str, Any] | None = None
-        self._files = ExitStack()
 
     def clean_artefact(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["artefact"]
@@ -167,8 +165,4 @@ class ModelVersionForm(forms.ModelForm):
         """Where the uploaded file is on this machine."""
         if isinstance(file, TemporaryUploadedFile):
             return Path(file.temporary_file_path())
-        kept = self._files.enter_context(tempfile.NamedTemporaryFile(suffix=".onnx"))
-        for chunk in file.chunks():
-            kept.write(chunk)
-        kept.flush()
-        return Path(kept.name)
+        raise TypeError("Uploads are streamed to disk: see settings.FILE_UPLOAD_HANDLERS.")

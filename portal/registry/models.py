@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
@@ -30,10 +30,10 @@ SEMANTIC_VERSION = (
 class ModelQuerySet(ShareableQuerySet["Model"]):
     """Models, by where they belong."""
 
-    def of(self, use_case: UseCase) -> ModelQuerySet:
+    def of(self, use_case: UseCase) -> Self:
         return self.filter(use_case=use_case.slug)
 
-    def matching(self, words: str) -> ModelQuerySet:
+    def matching(self, words: str) -> Self:
         """Models whose name or description contains each of the words."""
         found = self
         for word in words.split():
@@ -114,7 +114,7 @@ class ModelGroupObjectPermission(GroupObjectPermissionBase):
 class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
     """Versions, by what can be done with them."""
 
-    def visible_to(self, user: Any) -> ModelVersionQuerySet:
+    def visible_to(self, user: Any) -> Self:
         """Released and retired versions of models that ``user`` may see, and drafts they change."""
         from portal.organisations.roles import Verb
 
@@ -126,7 +126,7 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             )
         )
 
-    def evaluable_by(self, user: Any) -> ModelVersionQuerySet:
+    def evaluable_by(self, user: Any) -> Self:
         """Released versions that ``user`` may use in an evaluation."""
         from portal.organisations.roles import Verb
 
@@ -223,7 +223,7 @@ class ModelVersion(models.Model):
         _("CE marking"), max_length=10, choices=Marking, default=Marking.NONE
     )
     udi_di = models.CharField(
-        _("UDI-DI"), max_length=60, blank=True, help_text=_("Device identifier, where there is one.")
+        _("UDI-DI"), max_length=60, blank=True, help_text=_("Device identifier, if there is one.")
     )
 
     created_by = models.ForeignKey(
@@ -303,4 +303,3 @@ class ModelVersion(models.Model):
     @property
     def is_draft(self) -> bool:
         return self.status == self.Status.DRAFT
-

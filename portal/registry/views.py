@@ -19,7 +19,7 @@ from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
 from portal.pagination import page_of
 from portal.registry import actions
-from portal.registry.forms import InputFormSet, ModelForm, ModelVersionForm
+from portal.registry.forms import InputFormSet, ModelForm, ModelVersionForm, declared_inputs
 from portal.registry.models import Model, ModelVersion
 from portal.registry.performance import performance_rows
 from portal.usecase import UseCase
@@ -129,9 +129,7 @@ def model_version_detail(
 ) -> HttpResponse:
     """The model card: what it is for, what it needs, how it did."""
     found = _version(request, use_case, slug, version)
-    evaluations = (
-        Evaluation.objects.visible_to(request.user).filter(model_version=found).for_list()
-    )
+    evaluations = Evaluation.objects.visible_to(request.user).filter(model_version=found).for_list()
     context = {
         "use_case": use_case,
         "section": "models",
@@ -172,7 +170,7 @@ def _edit(
     form = ModelVersionForm(request.POST or None, request.FILES or None, instance=version)
     lines = InputFormSet(request.POST or None, prefix="inputs", initial=inputs)
     if request.method == "POST" and form.is_valid() and lines.is_valid():
-        declared = lines.declared()
+        declared = declared_inputs(lines)
         if form.check_against(declared):
             file = form.cleaned_data["artefact"]
             version.inputs = declared

@@ -224,9 +224,10 @@ def test_a_decimal_comma_has_its_own_hint(tmp_path: Path) -> None:
         "Column 'risk' must hold numbers with a decimal point; row 1 holds '0,5'. "
         "Save the table with a decimal point instead of a decimal comma."
     ]
-    assert "If numbers are written with a decimal comma" in refusal(
-        tmp_path, "id,risk\na,0,5\nb,0,7\n"
-    )[0]
+    assert (
+        "If numbers are written with a decimal comma"
+        in refusal(tmp_path, "id,risk\na,0,5\nb,0,7\n")[0]
+    )
 
 
 def test_ragged_rows_are_named_with_their_number_of_fields(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ class Command(BaseCommand):
         if not settings.DEMONSTRATION:
             raise CommandError(
                 "DEMONSTRATION is not set: its accounts have a published password and do not "
-                "belong on a site that holds real data. Set DEMONSTRATION=1 to load it all the same."
+                "belong on a site that holds real data. DEMONSTRATION=1 loads it all the same."
             )
         loading.load(say=self.stderr.write if options["verbosity"] > 1 else lambda text: None)
         self.stdout.write("Sign in with the password " + loading.PASSWORD + " as:")
