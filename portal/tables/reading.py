@@ -64,7 +64,7 @@ def check_references(tables: Mapping[str, LoadedTable], schemas: Iterable[TableS
     """
     problems: list[Problem] = []
     for schema in schemas:
-        if schema.name not in tables or schema.refers_to not in tables:
+        if schema.refers_to is None or not {schema.name, schema.refers_to} <= tables.keys():
             continue
         frame = tables[schema.name].frame
         other = tables[schema.refers_to].frame

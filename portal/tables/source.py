@@ -9,8 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from portal.tables.checks import Checker, check_header
+from portal.tables.checks import Checker
 from portal.tables.csv_file import Batch, CsvHeader, RaggedRows, csv_batches, read_header, refused
+from portal.tables.header import check_header
 from portal.tables.keys import KeyHashes, first_repeats
 from portal.tables.limits import Limits
 from portal.tables.parquet_file import MAGIC, parquet_batches, parquet_schema
