@@ -45,10 +45,10 @@ def test_the_average_patient_has_the_baseline_risk() -> None:
 
 def test_a_patient_computed_by_hand() -> None:
     # A man of 60, eGFR 30, 300 mg/g:
-    # 0.2201*1.036 + 0.2467*0.4358 + 0.5567*1.222 + 0.4510*(5.703782475-5.137) = 1.271468
-    # 1 - 0.9365^exp(1.271468) = 0.208588
-    assert equation.linear_predictor(60, 1, 30, 300) == pytest.approx(1.27143, abs=5e-5)
-    assert equation.risk(60, 1, 30, 300) == pytest.approx(0.20858, abs=5e-5)
+    # 0.2280236 + 0.1075119 + 0.6802874 + 0.2556189 = 1.2714418
+    # 1 - 0.9365^exp(1.2714418) = 1 - exp(-0.0656058 * 3.5660) = 0.2085982
+    assert equation.linear_predictor(60, 1, 30, 300) == pytest.approx(1.2714418, abs=1e-6)
+    assert equation.risk(60, 1, 30, 300) == pytest.approx(0.2085982, abs=1e-6)
 
 
 @pytest.mark.skipif(not LEICESTER.is_dir(), reason=f"No reference data at {LEICESTER}")

@@ -280,15 +280,19 @@ def test_cancelling_stops_the_child_and_what_it_started_within_two_seconds(work:
     assert wait_until_dead(pids, 1)
 
 
-@pytest.mark.parametrize("which", ["on_progress", "keep_going"])
-def test_an_error_of_the_caller_stops_the_child_and_is_passed_on(work: str, which: str) -> None:
+def lose(*_: object) -> bool:
+    raise ConnectionError("the database has gone")
+
+
+@pytest.mark.parametrize(
+    ("on_progress", "keep_going"), [(lose, lambda: True), (lambda stage, fraction: None, lose)]
+)
+def test_an_error_of_the_caller_stops_the_child_and_is_passed_on(
+    work: str, on_progress: Callable[[str, float], None], keep_going: Callable[[], bool]
+) -> None:
     before = time.monotonic()
-
-    def lose(*_: object) -> bool:
-        raise ConnectionError("the database has gone")
-
     with pytest.raises(ConnectionError, match="the database has gone"):
-        run(work, what="sleep", **{which: lose})
+        run(work, what="sleep", on_progress=on_progress, keep_going=keep_going)
     assert time.monotonic() - before < 5
 
 
