@@ -1,6 +1,32 @@
 // Shows how much of a large file has arrived: <form data-upload> with a hidden [data-upload-progress]
 // (components/_upload_progress.html). Without it the form is posted as usual.
 
+// The answer was fetched already, with the messages that are told only once: it is shown as it
+// came, be it the next page or the same form with what is wrong.
+function show(page, address) {
+  const main = document.adoptNode(page.querySelector("main"));
+  document.querySelector("main").replaceWith(main);
+  document.title = page.title;
+  if (address !== location.href) history.pushState(null, "", address);
+  shown = location.pathname;
+  for (const { src, type, dataset } of page.querySelectorAll("head script[src]")) {
+    if ([...document.scripts].some((script) => script.src === src)) continue;
+    const script = Object.assign(document.createElement("script"), { src, type, async: false });
+    Object.assign(script.dataset, dataset);
+    document.head.append(script);
+  }
+  watch(main);
+  window.htmx?.process(main);
+  (main.querySelector("[data-error-summary]") ?? main).focus();
+  scrollTo(0, 0);
+}
+
+// Going back to the form asks the server for it; a jump within the page does not.
+let shown = location.pathname;
+addEventListener("popstate", () => {
+  if (location.pathname !== shown) location.reload();
+});
+
 function send(form, box) {
   const bar = box.querySelector("progress");
   const words = box.querySelector("[data-upload-words]");
@@ -21,27 +47,10 @@ function send(form, box) {
       event.loaded < event.total ? percent.format(bar.value) : box.dataset.received;
   });
   request.addEventListener("load", () => {
-    const moved = request.responseURL.split("#")[0] !== form.action.split("#")[0];
-    if (request.status < 400 && moved) {
-      location.assign(request.responseURL);
-      return;
-    }
-    if (!request.getResponseHeader("Content-Type")?.startsWith("text/html")) {
-      stop(box.dataset.refused);
-      return;
-    }
-    // The same page with what is wrong: take its main part, as a plain POST would have shown it.
-    const page = new DOMParser().parseFromString(request.responseText, "text/html");
-    const main = page.querySelector("main");
-    if (!main) {
-      stop(box.dataset.refused);
-      return;
-    }
-    document.querySelector("main").replaceWith(document.adoptNode(main));
-    document.title = page.title;
-    watch(main);
-    window.htmx?.process(main);
-    (main.querySelector("[data-error-summary]") ?? main).focus();
+    const html = request.getResponseHeader("Content-Type")?.startsWith("text/html");
+    const page = html && new DOMParser().parseFromString(request.responseText, "text/html");
+    if (page?.querySelector("main")) show(page, request.responseURL);
+    else stop(box.dataset.refused);
   });
   request.addEventListener("error", () => stop(box.dataset.broken));
 
