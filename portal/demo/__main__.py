@@ -225,6 +225,8 @@ def programs(local: Path, port: int) -> list[Program]:
     worker = [
         *(sys.executable, "-m", "celery", "-A", "portal.celery", "worker", "--concurrency", "1"),
         *("--loglevel", "INFO", "--beat", "--schedule", str(local / "beat-schedule")),
+        # What workers tell each other; there is one.
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
     return [
         Program("The web server", web, log / "web.log", lambda: answers(port)),
