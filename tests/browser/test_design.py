@@ -176,7 +176,7 @@ def cell(page: Page, name: str) -> str:
 
 def chosen_point(page: Page) -> list[float]:
     return page.evaluate(
-        "() => { const trace = document.querySelector('.plot').data[1]; return [trace.x[0], trace.y[0]]; }"
+        "() => { const { x, y } = document.querySelector('.plot').data[1]; return [x[0], y[0]]; }"
     )
 
 
