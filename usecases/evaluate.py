@@ -185,8 +185,9 @@ def _protocol(model: type[Protocol], given: dict[str, str]) -> Protocol:
     except ValidationError as wrong:
         raise Refused(
             "\n".join(
-                f"{error['loc'][0]}={given.get(str(error['loc'][0]), '')}: {error['msg'].rstrip('.')}."
+                f"{field}={given.get(field, '')}: {error['msg'].rstrip('.')}."
                 for error in wrong.errors()
+                for field in [str(error["loc"][0])]
             )
         ) from wrong
 

@@ -37,7 +37,7 @@ def simulated(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A cohort whose risks have ties, and its predictions in another order."""
     random = np.random.default_rng(seed)
-    risk = np.round(random.beta(1.5, 4, people), 2)
+    risk = np.clip(np.round(random.beta(1.5, 4, people), 2), 0.01, 0.99)
     names = list(sites)
     ids = [f"p{number}" for number in range(people)]
     columns: dict[str, Any] = {
@@ -145,9 +145,8 @@ def test_each_site_is_estimated_and_the_sites_are_pooled() -> None:
         assert estimate.value == pytest.approx(expected, abs=1e-14)
         mix = next(entry for entry in result.population["sites"] if entry["site"] == site)
         logit = np.log(part["risk"] / (1 - part["risk"])).to_numpy()
-        if np.isfinite(logit).all():
-            assert mix["mean_linear_predictor"] == pytest.approx(logit.mean())
-            assert mix["sd_linear_predictor"] == pytest.approx(logit.std(ddof=1))
+        assert mix["mean_linear_predictor"] == pytest.approx(logit.mean())
+        assert mix["sd_linear_predictor"] == pytest.approx(logit.std(ddof=1))
         assert mix["patients"] == part.height
     pooled = {entry.measure: entry for entry in result.pooled}
     assert set(pooled) == {
@@ -351,10 +350,7 @@ def numbers_of_people(result: Result) -> list[tuple[str, int]]:
 def test_no_small_count_of_people_leaves() -> None:
     cohort, predictions = simulated()
     small = cohort.with_columns(
-        pl.when(pl.int_range(pl.len()) < 7)
-        .then(pl.lit("tiny"))
-        .otherwise("site")
-        .alias("site")
+        pl.when(pl.int_range(pl.len()) < 7).then(pl.lit("tiny")).otherwise("site").alias("site")
     )
 
     result = evaluated(small, predictions)
