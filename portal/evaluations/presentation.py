@@ -37,7 +37,7 @@ class DrawnFigure:
     figure: Figure
     json: dict[str, Any]
     tables: list[tuple[str, dict[str, Any]]]
-    """The key of each curve, and its heading and rows as text."""
+    """The address of each curve, and its heading and rows as text."""
 
 
 def find(task: Task, result: Result) -> Finding:
@@ -69,7 +69,11 @@ def figures(task: Task, result: Result) -> list[DrawnFigure]:
         DrawnFigure(
             figure,
             figure_json(figure.draw(result, gettext)),
-            [(key, _table(result.curves[key])) for key in figure.curves if key in result.curves],
+            [
+                (key.replace("_", "-"), _table(result.curves[key]))
+                for key in figure.curves
+                if key in result.curves
+            ],
         )
         for figure in task.figures
     ]
@@ -162,4 +166,12 @@ def protocol_lines(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (gettext(name.replace("_", " ").capitalize()), as_text(value) or gettext("none"))
         for name, value in protocol.items()
+    ]
+
+
+def curve_addresses(result: Result) -> list[tuple[str, str]]:
+    """Every curve of the result: its address and its name in words."""
+    return [
+        (key.replace("_", "-"), gettext(key.replace("_", " ").capitalize()))
+        for key in result.curves
     ]

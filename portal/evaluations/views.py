@@ -160,6 +160,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "elapsed": duration(elapsed_seconds(evaluation)),
         "expected": duration(expected_seconds(evaluation)),
         "most_attempts": settings.JOB_ATTEMPTS,
+        "protocol": presentation.protocol_lines(evaluation.protocol),
     }
     name = "evaluations/_job.html" if wants_fragment(request) else "evaluations/job.html"
     return render(request, use_case.templates(name), context)
@@ -188,6 +189,7 @@ def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, A
         "notes": presentation.notes(result),
         "protocol": presentation.protocol_lines(result.protocol),
         "estimates": presentation.estimate_rows(task, result),
+        "curves": presentation.curve_addresses(result),
     }
 
 
