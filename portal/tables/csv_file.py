@@ -20,7 +20,7 @@ from portal.tables.limits import Limits
 from portal.tables.problems import SHOWN, Problem, TableRefused, gettext_noop
 
 PIECE = 4 << 20
-"""Bytes read at a time."""
+"""Bytes read at a time, of a table that is not wide."""
 
 _BOM = b"\xef\xbb\xbf"
 _NEWLINE, _RETURN, _QUOTE = 10, 13, 34
@@ -193,10 +193,12 @@ class _Piece:
 def _pieces(path: Path, header: CsvHeader, limits: Limits) -> Iterator[tuple[_Piece, int]]:
     line = 2
     rest = b""
+    # Longer pieces of a wide table: each column of each piece has a cost of its own.
+    size = PIECE * min(8, 1 + len(header.names) // 50)
     with path.open("rb") as file:
         position = file.seek(header.length)
         while True:
-            block = file.read(PIECE)
+            block = file.read(size)
             position += len(block)
             content = rest + block
             if not block and content and not content.endswith(b"\n"):
