@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+import usecases
 from portal.jobs.child import Refused
 from portal.result import Result
 from portal.tables import LoadedTable, TableRefused, check_references, read_table
@@ -26,10 +27,15 @@ REFUSED = 2
 
 
 def tasks() -> dict[str, Task]:
-    """Every task, as ``use-case/task``, of the folders beside this file with a ``use_case.py``."""
+    """Every task, as ``use-case/task``, of the folders of this package with a ``use_case.py``."""
     found = {}
-    for declaration in sorted(Path(__file__).parent.glob("*/use_case.py")):
-        use_case = load_use_case(f"{__package__}.{declaration.parent.name}")
+    declarations = {
+        declaration.parent.name
+        for folder in usecases.__path__
+        for declaration in Path(folder).glob("*/use_case.py")
+    }
+    for name in sorted(declarations):
+        use_case = load_use_case(f"usecases.{name}")
         for task in use_case.tasks:
             found[f"{use_case.slug}/{task.slug}"] = task
     return found
