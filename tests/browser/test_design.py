@@ -15,7 +15,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.template import Context, engines
 from django.test import RequestFactory
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from portal.figures import Forest, ForestRow, colour, follow
 from portal.result import Curve, Estimate
@@ -174,6 +174,13 @@ def cell(page: Page, name: str) -> str:
     return page.locator(f"[data-value={name}]").inner_text()
 
 
+def drawn_chart(page: Page) -> Locator:
+    """The chart, once it is there; plotly.js takes its time on a busy machine."""
+    chart = page.get_by_role("img", name="How well does it rank?")
+    expect(chart).to_be_visible(timeout=60_000)
+    return chart
+
+
 def chosen_point(page: Page) -> list[float]:
     return page.evaluate(
         "() => { const { x, y } = document.querySelector('.plot').data[1]; return [x[0], y[0]]; }"
@@ -190,15 +197,14 @@ def test_nothing_scrolls_sideways_and_the_bar_is_one_row(open_page: Open, width:
 def test_a_chart_is_drawn_without_breaking_the_policy_or_moving_the_page(open_page: Open) -> None:
     page = open_page(viewport=viewport(1280))
     reserved = page.locator(".plot").bounding_box()
-    chart = page.get_by_role("img", name="How well does it rank?")
-    expect(chart).to_be_visible()
+    chart = drawn_chart(page)
     expect(chart.locator("path.js-line").first).to_be_attached()
     assert page.locator(".plot").bounding_box() == reserved
 
 
 def test_a_chart_takes_the_colours_of_the_theme_and_of_the_use_case(open_page: Open) -> None:
     page = open_page(viewport=viewport(1280), color_scheme="light")
-    expect(page.get_by_role("img", name="How well does it rank?")).to_be_visible()
+    drawn_chart(page)
     line = "document.querySelector('.plot').data[0].line.color"
     assert page.evaluate(line) == "rgb(15, 118, 110)"
     page.get_by_role("button", name="Dark").click()
@@ -209,7 +215,7 @@ def test_a_chart_takes_the_colours_of_the_theme_and_of_the_use_case(open_page: O
 
 def test_the_slider_moves_the_table_the_words_the_chart_and_the_address(open_page: Open) -> None:
     page = open_page(viewport=viewport(1280))
-    expect(page.get_by_role("img", name="How well does it rank?")).to_be_visible()
+    drawn_chart(page)
     assert cell(page, "true_positive") == "80"
     slider = page.get_by_role("slider", name="Threshold")
     slider.focus()
@@ -227,7 +233,7 @@ def test_the_slider_moves_the_table_the_words_the_chart_and_the_address(open_pag
 
 def test_the_threshold_in_the_address_is_the_one_shown(open_page: Open) -> None:
     page = open_page("/result?threshold=0.05", viewport=viewport(1280))
-    expect(page.get_by_role("img", name="How well does it rank?")).to_be_visible()
+    drawn_chart(page)
     assert cell(page, "true_positive") == "90"
     assert chosen_point(page) == [0.4, 0.9]
     assert "490 are flagged: 90 with the event" in page.locator("output").inner_text()
