@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from pydantic import Field, field_validator
 
-from portal.jobs.child import Refused
 from portal.result import Curve, Estimate, Input, Note, Pooled, Result, Subgroup
 from portal.tables import LoadedTable
 from portal.usecase import Progress, Protocol, gettext_noop, no_progress
+from usecases.ckd.patients import MOST_CATEGORIES, Patients, check_subgroups
 from usecases.statistics import binary, curves, pooling
 from usecases.statistics.binary import Measured, Rows, Settings
-from usecases.statistics.disclosure import hidden
+from usecases.statistics.disclosure import hide_small_groups
 from usecases.statistics.quantity import Quantity
 from usecases.statistics.risks import RiskTable
 
@@ -24,7 +24,6 @@ ENGINE = "ckd-binary/1"
 """Raised with every change that moves a number."""
 
 SITE_COLUMNS = ("site", "country")
-MOST_CATEGORIES = 100
 MISSING = "(missing)"
 POOLED = {
     "auroc": "logit",
@@ -91,47 +90,10 @@ def evaluate_binary(
         If the tables do not fit each other or the protocol; the message says what to do.
     """
     progress(READING, 0.0)
-    cohort, predictions = tables["cohort"].frame, tables["predictions"].frame
-    site = next((name for name in SITE_COLUMNS if name in cohort.columns), None)
-    _check_subgroups(cohort, protocol)
-    matched, without = _matched(cohort, predictions)
-    return _Evaluation(tables, protocol, progress, matched, without, site).result()
-
-
-def _check_subgroups(cohort: pl.DataFrame, protocol: BinaryProtocol) -> None:
-    offered = [name for name in cohort.columns if name not in ("patient_id", "visit", "outcome")]
-    unknown = [name for name in protocol.subgroups if name not in offered]
-    if unknown:
-        raise Refused(
-            f"The cohort has no column for subgroups called {', '.join(unknown)}; "
-            f"it has: {', '.join(offered) or 'none'}."
-        )
-    for name in protocol.subgroups:
-        categories = cohort[name].n_unique()
-        if categories > MOST_CATEGORIES:
-            raise Refused(
-                f"Column '{name}' has {categories:,} different values; a subgroup column "
-                f"may have at most {MOST_CATEGORIES}."
-            )
-
-
-def _matched(cohort: pl.DataFrame, predictions: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """The cohort's rows that have a prediction, with ``risk``, and how many have none."""
-    by_visit = "visit" in cohort.columns and "visit" in predictions.columns
-    key = ["patient_id", "visit"] if by_visit else ["patient_id"]
-    if "visit" in predictions.columns and not by_visit:
-        raise Refused("The predictions have a column 'visit' and the cohort has none.")
-    if "visit" in cohort.columns and not by_visit and cohort["patient_id"].is_duplicated().any():
-        raise Refused(
-            "The cohort has several visits of a patient; the predictions need the column 'visit'."
-        )
-    right = predictions.select(*key, pl.col("risk").cast(pl.Float64))
-    if cohort.schema["patient_id"] != right.schema["patient_id"] or by_visit:
-        texts = [pl.col(name).cast(pl.String) for name in key]
-        cohort, right = cohort.with_columns(texts), right.with_columns(texts)
-    joined = cohort.join(right, on=key, how="left", nulls_equal=True)
-    matched = joined.filter(pl.col("risk").is_not_null())
-    return matched, joined.height - matched.height
+    cohort = tables["cohort"].frame
+    check_subgroups(cohort, protocol.subgroups)
+    who = Patients.of(cohort, tables["predictions"].frame)
+    return _Evaluation(tables, protocol, progress, who).result()
 
 
 class _Evaluation:
@@ -142,22 +104,11 @@ class _Evaluation:
         tables: Mapping[str, LoadedTable],
         protocol: BinaryProtocol,
         progress: Progress,
-        matched: pl.DataFrame,
-        without_prediction: int,
-        site: str | None,
+        who: Patients,
     ) -> None:
-        self.tables, self.protocol, self.progress = tables, protocol, progress
-        self.matched, self.without_prediction, self.site = matched, without_prediction, site
-        self.outcome = matched["outcome"].to_numpy().astype(bool)
-        self.risk = np.ascontiguousarray(matched["risk"].to_numpy(), dtype=np.float64) + 0.0
-        ids = matched["patient_id"]
-        self.patient: np.ndarray | None = None
-        self.patients = matched.height
-        if "visit" in matched.columns:
-            self.patients = ids.n_unique()
-            if self.patients < matched.height:
-                # Numbered by the sorted ids, so that the order of the rows cannot matter.
-                self.patient = ids.rank("dense").to_numpy().astype(np.int64) - 1
+        self.tables, self.protocol, self.progress, self.who = tables, protocol, progress, who
+        columns = who.frame.columns
+        self.site = next((name for name in SITE_COLUMNS if name in columns), None)
         self.settings = Settings(
             thresholds=protocol.thresholds,
             minimum_events=protocol.minimum_events,
@@ -173,21 +124,21 @@ class _Evaluation:
         self.population: dict[str, Any] = {}
 
     def result(self) -> Result:
-        table = RiskTable.of(self.outcome, self.risk)
+        table = self.who.table()
         self._population(table)
         self._warn(table)
         groups = list(self._groups())
         share = 0.05 + 0.9 / (1 + len(groups) / 2)
-        rows = self._rows(None)
+        rows = self.who.rows()
         found = binary.measure(table, rows, self.settings, self._ticker(EVERYONE, 0.05, share))
         self._add(found, None)
         self._curves(table, found, rows)
         by_site: dict[str, Measured] = {}
         for index, (column, value, mask) in enumerate(groups):
             low, high = (share + (0.95 - share) * (index + end) / len(groups) for end in (0, 1))
-            part = RiskTable.of(self.outcome[mask], self.risk[mask])
+            part = self.who.table(mask)
             found = binary.measure(
-                part, self._rows(mask), self.settings, self._ticker(SUBGROUPS, low, high)
+                part, self.who.rows(mask), self.settings, self._ticker(SUBGROUPS, low, high)
             )
             self._add(found, Subgroup(column=column, value=value))
             if column == self.site:
@@ -217,16 +168,6 @@ class _Evaluation:
     def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
         return lambda fraction: self.progress(stage, low + (high - low) * fraction)
 
-    def _rows(self, mask: np.ndarray | None) -> Rows | None:
-        """The rows of the patients in ``mask``, where any of them has several."""
-        if self.patient is None:
-            return None
-        where = slice(None) if mask is None else mask
-        numbers, codes = np.unique(self.patient[where], return_inverse=True)
-        if numbers.size == codes.size:
-            return None
-        return Rows(codes, self.outcome[where], self.risk[where])
-
     def _columns(self) -> list[str]:
         names = [] if self.site is None else [self.site]
         return [*names, *(name for name in self.protocol.subgroups if name not in names)]
@@ -235,7 +176,7 @@ class _Evaluation:
         """Column, value and mask of each subgroup; fills the population's counts of them."""
         smallest = self.protocol.smallest_count
         for column in self._columns():
-            values = self.matched[column].cast(pl.String).fill_null(MISSING)
+            values = self.who.frame[column].cast(pl.String).fill_null(MISSING)
             names = sorted(values.unique().to_list())
             if len(names) > MOST_CATEGORIES:  # only a site column can: subgroups were checked
                 self.warnings.append(
@@ -248,18 +189,7 @@ class _Evaluation:
                 continue
             codes = values.replace_strict(names, list(range(len(names))), return_dtype=pl.Int32)
             masks = [codes.to_numpy() == index for index in range(len(names))]
-            counts = [self._counts(mask) for mask in masks]
-            # Suppressed by column, for the totals are known.
-            unseen = {
-                key: hidden([count[key] for count in counts], smallest)
-                for key in ("patients", "events", "non_events")
-            }
-            for index, count in enumerate(counts):
-                parts = [key for key in count if index in unseen[key]]
-                if "events" in parts or "non_events" in parts or "patients" in parts:
-                    count.update(dict.fromkeys(("events", "non_events"), None))
-                if "patients" in parts:
-                    count["patients"] = None
+            counts = hide_small_groups([self.who.counts(mask) for mask in masks], smallest)
             lost = [
                 name for name, count in zip(names, counts, strict=True) if None in count.values()
             ]
@@ -283,22 +213,13 @@ class _Evaluation:
             for name, mask in zip(names, masks, strict=True):
                 yield column, name, mask
 
-    def _counts(self, mask: np.ndarray) -> dict[str, int | None]:
-        people = mask if self.patient is None else np.unique(self.patient[mask])
-        events = int(np.count_nonzero(self.outcome[mask]))
-        return {
-            "patients": int(np.count_nonzero(mask)) if self.patient is None else int(people.size),
-            "events": events,
-            "non_events": int(np.count_nonzero(mask)) - events,
-        }
-
     def _case_mix(
         self, name: str, count: dict[str, int | None], mask: np.ndarray
     ) -> dict[str, Any]:
         """How ill the patients of a site look to the model: mean and spread of logit(risk)."""
         mean = spread = None
         if count["patients"] is not None:
-            table = RiskTable.of(self.outcome[mask], self.risk[mask])
+            table = self.who.table(mask)
             people, predictor = table.people, table.linear_predictor
             mean = float(np.sum(people * predictor) / table.total)
             if table.total > 1:
@@ -327,21 +248,21 @@ class _Evaluation:
             )
         self.population.update(
             rows=table.total,
-            patients=self.patients,
+            patients=self.who.patients,
             events=events,
             non_events=non_events,
-            without_prediction=self.without_prediction,
+            without_prediction=self.who.without_prediction,
         )
 
     def _warn(self, table: RiskTable) -> None:
-        if self.without_prediction:
+        if self.who.without_prediction:
             self.warnings.append(
                 Note(
                     code="without_prediction",
-                    message=f"{self.without_prediction:,} of "
-                    f"{self.without_prediction + table.total:,} rows of the cohort have no "
+                    message=f"{self.who.without_prediction:,} of "
+                    f"{self.who.without_prediction + table.total:,} rows of the cohort have no "
                     "prediction and take no part.",
-                    values={"rows": self.without_prediction},
+                    values={"rows": self.who.without_prediction},
                 )
             )
         edge, smallest = table.at_the_edge, self.protocol.smallest_count
@@ -357,13 +278,13 @@ class _Evaluation:
                     values={"rows": edge if edge >= smallest else None},
                 )
             )
-        if self.patient is not None:
+        if self.who.number is not None:
             self.warnings.append(
                 Note(
                     code="clustered",
-                    message=f"{self.patients:,} patients have {table.total:,} rows; the intervals "
-                    "come from a bootstrap that draws patients.",
-                    values={"patients": self.patients, "rows": table.total},
+                    message=f"{self.who.patients:,} patients have {table.total:,} rows; the "
+                    "intervals come from a bootstrap that draws patients.",
+                    values={"patients": self.who.patients, "rows": table.total},
                 )
             )
 
@@ -417,7 +338,7 @@ class _Evaluation:
             )
 
     def _curve(self, name: str, method: str, columns: curves.Columns) -> None:
-        self.curves[name] = Curve(method=method, columns=dict(columns))
+        self.curves[name] = Curve(method=method, columns=columns)
 
     def _pool(self, by_site: Mapping[str, Measured]) -> None:
         for name, scale in POOLED.items():

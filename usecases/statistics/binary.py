@@ -384,12 +384,12 @@ def _clustered(
             high=high,
         )
     for (name, threshold), replicates in threshold_replicates(draws, settings.thresholds):
-        quantity = found.at_threshold.get((name, threshold))
-        if quantity is not None and quantity.value is not None:
+        at = found.at_threshold.get((name, threshold))
+        if at is not None and at.value is not None:
             low, high = LIMITS.get(name, (-np.inf, np.inf))
             words = "Net benefit, risk >= threshold" if name == "net_benefit" else "Proportion"
             found.at_threshold[name, threshold] = percentile_quantity(
-                quantity.value, replicates, f"{words}; {CLUSTERED}", low=low, high=high
+                at.value, replicates, f"{words}; {CLUSTERED}", low=low, high=high
             )
 
 

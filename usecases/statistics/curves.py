@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import special
 
@@ -15,7 +17,8 @@ MOST_POINTS = 800
 _SMOOTH_POINTS = 100
 _BINS = 50
 
-Columns = dict[str, list[float | int | None]]
+Columns = dict[str, list[Any]]
+"""Columns of equal length, of numbers or None."""
 
 
 def ranking_points(table: RiskTable, smallest: int) -> tuple[Columns, Columns]:

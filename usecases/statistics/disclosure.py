@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,31 @@ def hidden(counts: Sequence[int], smallest: int) -> set[int]:
             break
         chosen.add(index)
     return chosen
+
+
+def hide_small_groups(
+    groups: Sequence[Mapping[str, int]], smallest: int
+) -> list[dict[str, int | None]]:
+    """``patients``, ``events`` and ``non_events`` of groups that make up a known whole.
+
+    A hidden number of events takes that of non-events with it, for their sum is known.
+    """
+    unseen = {
+        key: hidden([group[key] for group in groups], smallest)
+        for key in ("patients", "events", "non_events")
+    }
+    shown: list[dict[str, int | None]] = []
+    for index, group in enumerate(groups):
+        few = index in unseen["patients"]
+        split = few or index in unseen["events"] or index in unseen["non_events"]
+        shown.append(
+            {
+                "patients": None if few else group["patients"],
+                "events": None if split else group["events"],
+                "non_events": None if split else group["non_events"],
+            }
+        )
+    return shown
 
 
 def merged_starts(counts: Sequence[np.ndarray], smallest: int) -> list[int]:

@@ -52,8 +52,11 @@ def auroc(outcome: np.ndarray, score: np.ndarray) -> Quantity:
     first = np.flatnonzero(np.concatenate(([True], few[1:] != few[:-1])))
     counts = np.diff(first, append=few.size)
     distinct = few[first]
-    below = sum(np.searchsorted(part, distinct, side="left") for part in parts)
-    through = sum(np.searchsorted(part, distinct, side="right") for part in parts)
+    below = np.zeros(distinct.size, dtype=np.int64)
+    through = np.zeros(distinct.size, dtype=np.int64)
+    for part in parts:
+        below += np.searchsorted(part, distinct, side="left")
+        through += np.searchsorted(part, distinct, side="right")
     return _delong(counts, below, through, many.size, few_are_events)
 
 
