@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -465,3 +467,38 @@ def test_thresholds_that_make_no_sense_are_refused(thresholds: tuple[float, ...]
 
 def test_thresholds_are_sorted_and_unique() -> None:
     assert BinaryProtocol(thresholds=(0.2, 0.1, 0.2)).thresholds == (0.1, 0.2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from([0.0, 1e-9, 0.05, 0.1, 0.3, 0.5, 0.99, 1.0])),
+        min_size=1,
+        max_size=30,
+    ),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_any_small_table_gives_a_result(
+    rows: list[tuple[bool, float]], sites: int, visits: bool
+) -> None:
+    ids = [f"p{number // 2 if visits else number}" for number in range(len(rows))]
+    columns: dict[str, Any] = {"patient_id": ids}
+    if visits:
+        columns["visit"] = [str(number % 2) for number in range(len(rows))]
+    cohort = pl.DataFrame(
+        {
+            **columns,
+            "outcome": [int(happened) for happened, _ in rows],
+            "site": [f"s{number % sites}" for number in range(len(rows))],
+        }
+    )
+    predictions = pl.DataFrame({**columns, "risk": [risk for _, risk in rows]})
+
+    result = evaluated(cohort, predictions, minimum_events=1, smallest_count=1)
+
+    for estimate in result.estimates:
+        assert (estimate.value is None) == (estimate.unavailable is not None)
+        if estimate.lower is not None and estimate.measure == "auroc":
+            assert 0 <= estimate.lower <= estimate.upper <= 1
+    assert Result.model_validate_json(result.to_json()) == result
