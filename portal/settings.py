@@ -138,7 +138,7 @@ LOGOUT_REDIRECT_URL = "home"
 
 # Language and time
 LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en", "English"), ("fr", "Français"), ("da", "Dansk")]
+LANGUAGES = [("en", "English")]
 TIME_ZONE = "Europe/Paris"
 USE_I18N = True
 USE_TZ = True
@@ -185,6 +185,7 @@ STATICFILES_DIRS = [
     # plotly.js as shipped inside the Python package: one version draws and describes figures.
     ("plotly", str(Path(plotly.__file__).parent / "package_data")),
 ]
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,20 +62,17 @@ def redis_server() -> str:
 
 
 @pytest.fixture
-def media(settings: object, tmp_path: Path) -> Iterator[Path]:
+def media(settings, tmp_path) -> Path:
     """A folder of stored files for one test alone."""
-    from django.core.files.storage import storages
-
     folder = tmp_path / "media"
     (folder / "arriving").mkdir(parents=True)
-    settings.MEDIA_ROOT = folder  # type: ignore[attr-defined]
-    settings.FILE_UPLOAD_TEMP_DIR = folder / "arriving"  # type: ignore[attr-defined]
-    settings.STORAGES = {  # type: ignore[attr-defined]
-        **settings.STORAGES,  # type: ignore[attr-defined]
+    settings.MEDIA_ROOT = folder
+    settings.FILE_UPLOAD_TEMP_DIR = folder / "arriving"
+    settings.STORAGES = {
+        **settings.STORAGES,
         "default": {
             "BACKEND": "django.core.files.storage.FileSystemStorage",
             "OPTIONS": {"location": folder},
         },
     }
-    storages._storages.clear() if hasattr(storages, "_storages") else None
-    yield folder
+    return folder

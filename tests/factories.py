@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,21 @@ import numpy as np
 import polars as pl
 from django.core.files.base import ContentFile
 
+from portal import store
 from portal.accounts.models import User
-from portal.catalogue.actions import create_dataset, receive_upload
-from portal.catalogue.models import Dataset, Upload
+from portal.catalogue.actions import create_dataset, receive_upload, refuse_upload
+from portal.catalogue.models import Dataset, Table, Upload
 from portal.catalogue.tasks import run_upload
-from portal.evaluations.actions import submit_evaluation
+from portal.evaluations.actions import save_result, submit_evaluation
 from portal.evaluations.models import Evaluation
+from portal.evaluations.tasks import claim
 from portal.organisations.actions import create_organisation, set_membership
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
 from portal.registry.actions import create_model, release_version, save_version
 from portal.registry.models import Model, ModelVersion
-from portal.usecase import UseCase, use_cases
+from portal.tables import LoadedTable, convert_table
+from portal.usecase import UseCase, no_progress, use_cases
 
 PASSWORD = "a long password for tests"
 _numbers = itertools.count(1)
@@ -77,7 +82,9 @@ def a_model(by: User, organisation: Organisation | None = None, **fields: Any) -
     )
 
 
-def a_version(by: User, model: Model | None = None, *, released: bool = True, **fields: Any) -> ModelVersion:
+def a_version(
+    by: User, model: Model | None = None, *, released: bool = True, **fields: Any
+) -> ModelVersion:
     """A version; predictions only unless an artefact's path is given."""
     artefact: Path | None = fields.pop("artefact", None)
     card = {
@@ -136,24 +143,45 @@ def an_upload(
     return upload
 
 
+def a_table(
+    dataset: Dataset,
+    frame: pl.DataFrame,
+    by: User,
+    *,
+    name: str = "cohort",
+    model_version: ModelVersion | None = None,
+) -> Table:
+    """A table as a worker stores it, converted in this process: quicker than an upload."""
+    task = a_use_case().task("binary")
+    with tempfile.TemporaryDirectory() as folder:
+        source, path = Path(folder) / "source.parquet", Path(folder) / "table.parquet"
+        frame.write_parquet(source)
+        converted = convert_table(source, task.table(name), path)
+        sha256 = store.put(path, suffix="parquet")
+    return Table.objects.create(
+        dataset=dataset,
+        task=task.slug,
+        name=name,
+        model_version=model_version,
+        sha256=sha256,
+        rows=converted.rows,
+        size=converted.bytes,
+        columns=[{"name": column.name, "kind": column.kind.value} for column in converted.columns],
+        profile=converted.profile,
+        created_by=by,
+    )
+
+
 def a_ready_dataset(by: User, version: ModelVersion, *, rows: int = 400, **fields: Any) -> Dataset:
     """A dataset that holds a cohort and predictions of ``version``."""
     dataset = a_dataset(by, **fields)
     cohort, predictions = cohort_frame(rows)
-    an_upload(dataset, cohort.write_csv().encode(), by)
-    an_upload(
-        dataset,
-        predictions.write_csv().encode(),
-        by,
-        table="predictions",
-        model_version=version,
-    )
+    a_table(dataset, cohort, by)
+    a_table(dataset, predictions, by, name="predictions", model_version=version)
     return dataset
 
 
-def an_evaluation(
-    by: User, dataset: Dataset, version: ModelVersion, **protocol: Any
-) -> Evaluation:
+def an_evaluation(by: User, dataset: Dataset, version: ModelVersion, **protocol: Any) -> Evaluation:
     """A submitted evaluation, not yet run; quick ones have few bootstrap replicates."""
     task = a_use_case().task("binary")
     protocol.setdefault("bootstrap_replicates", 100)
@@ -166,3 +194,37 @@ def an_evaluation(
         by=by,
     )
     return evaluation
+
+
+@functools.cache
+def result_content(rows: int = 400) -> bytes:
+    """The bytes of a Result of :func:`cohort_frame`, computed once in this process."""
+    task = a_use_case().task("binary")
+    cohort, predictions = cohort_frame(rows)
+    tables = {
+        "cohort": LoadedTable(cohort, "0" * 64),
+        "predictions": LoadedTable(predictions, "1" * 64),
+    }
+    return task.evaluate(tables, task.protocol(bootstrap_replicates=100), no_progress).to_json()
+
+
+def a_finished_evaluation(
+    by: User, dataset: Dataset, version: ModelVersion, **protocol: Any
+) -> Evaluation:
+    """A succeeded evaluation with the result of :func:`result_content`: no worker is started."""
+    evaluation = an_evaluation(by, dataset, version, **protocol)
+    held = claim(evaluation.pk)
+    assert held is not None
+    save_result(evaluation=held, content=result_content())
+    evaluation.refresh_from_db()
+    return evaluation
+
+
+def a_failed_upload(dataset: Dataset, by: User) -> Upload:
+    """An upload that was refused."""
+    upload = an_upload(dataset, b"patient_id\n1\n", by, run=False)
+    held = Upload.objects.claim(upload.pk, worker="test")
+    assert held is not None
+    refuse_upload(upload=held, problems=[])
+    upload.refresh_from_db()
+    return upload

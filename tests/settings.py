@@ -8,6 +8,8 @@ os.environ["DEBUG"] = "1"
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 _FOLDER = Path(tempfile.mkdtemp(prefix="shaiped-tests-"))
 os.environ["MEDIA_ROOT"] = str(_FOLDER / "media")
+os.environ["STATIC_ROOT"] = str(_FOLDER / "static")
+(_FOLDER / "static").mkdir()
 os.environ["CELERY_BROKER_URL"] = f"filesystem://{_FOLDER}/broker"
 
 from portal.settings import *  # noqa: E402, F403

@@ -79,7 +79,11 @@ def check_artefact(path: Path, input_names: list[str]) -> dict[str, Any]:
     try:
         return run_child(
             "portal.registry.artefact",
-            {"path": str(path), "inputs": input_names},
+            {
+                "path": str(path),
+                "inputs": input_names,
+                "maximum_bytes": settings.MAX_ARTEFACT_BYTES,
+            },
             limits=artefact_limits(settings.ARTEFACT_CHECK_SECONDS),
             on_progress=lambda stage, fraction: None,
             keep_going=lambda: True,

@@ -133,7 +133,7 @@ def model_version_detail(
     context = {
         "use_case": use_case,
         "section": "models",
-        "version": found,
+        "model_version": found,
         "model": found.model,
         "task": found.model.declared_task,
         "allowed": verbs_allowed(request.user, found.model),
@@ -186,7 +186,7 @@ def _edit(
         "use_case": use_case,
         "section": "models",
         "model": version.model,
-        "version": version if version.pk else None,
+        "model_version": version if version.pk else None,
         "form": form,
         "inputs": lines,
     }

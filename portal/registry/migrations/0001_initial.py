@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('mdr_class', models.CharField(choices=[('none', 'Not a medical device (research use)'), ('I', 'Class I'), ('IIa', 'Class IIa'), ('IIb', 'Class IIb'), ('III', 'Class III')], default='none', max_length=5, verbose_name='MDR class')),
                 ('mdr_rule', models.CharField(blank=True, help_text='Annex VIII: “Rule 11”.', max_length=40, verbose_name='MDR rule')),
                 ('ce_status', models.CharField(choices=[('none', 'Not CE-marked'), ('applied', 'Under conformity assessment'), ('marked', 'CE-marked')], default='none', max_length=10, verbose_name='CE marking')),
-                ('udi_di', models.CharField(blank=True, help_text='Device identifier, where there is one.', max_length=60, verbose_name='UDI-DI')),
+                ('udi_di', models.CharField(blank=True, help_text='Device identifier, if there is one.', max_length=60, verbose_name='UDI-DI')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='added')),
                 ('released_at', models.DateTimeField(blank=True, null=True, verbose_name='released')),
                 ('retired_at', models.DateTimeField(blank=True, null=True, verbose_name='retired')),

@@ -1,0 +1,259 @@
+"""Every page × every kind of person: who gets it, who is asked to sign in, who finds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from portal.accounts.models import User
+from portal.catalogue.models import Dataset
+from portal.evaluations.models import Evaluation
+from portal.organisations import sharing
+from portal.organisations.roles import Role, Verb
+from portal.registry.models import ModelVersion
+from tests import factories
+
+OK, SIGN_IN, FORBIDDEN, MISSING, METHOD = 200, "sign-in", 403, 404, 405
+DONE = "done"
+"""A POST that was carried out, or whose form came back: not refused."""
+
+
+@dataclass
+class World:
+    """One organisation's objects, and every kind of person that may ask for them."""
+
+    people: dict[str, User | None]
+    dataset: Dataset
+    version: ModelVersion
+    draft: ModelVersion
+    evaluation: Evaluation
+    upload_id: int
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """What the address called ``name`` needs."""
+        here = {"use_case": "ckd"}
+        slugs = here | {"slug": self.dataset.slug}
+        version = self.draft if name.endswith(("edit", "release")) else self.version
+        model = here | {"slug": version.model.slug}
+        special: dict[str, dict[str, Any]] = {
+            "dataset-list": here,
+            "dataset-create": here,
+            "model-list": here,
+            "evaluation-list": here,
+            "use-case-overview": here,
+            "table-upload": slugs | {"task": "binary", "table": "cohort"},
+            "upload-detail": slugs | {"upload_id": self.upload_id},
+            "upload-cancel": slugs | {"upload_id": self.upload_id},
+            "model-create": here | {"task": "binary"},
+            "evaluation-submit": here | {"task": "binary"},
+            "evaluation-check": here | {"task": "binary"},
+            "evaluation-curve": here | {"reference": self.evaluation.reference, "curve": "roc"},
+        }
+        if name in special:
+            return special[name]
+        if name.startswith("dataset-"):
+            return slugs
+        if name.startswith("model-version-") and name != "model-version-create":
+            return model | {"version": version.version}
+        if name.startswith("model-"):
+            return model
+        if name.startswith("evaluation-"):
+            return here | {"reference": self.evaluation.reference}
+        return {}
+
+
+@pytest.fixture
+def world(db: None, media: object) -> World:
+    holder, named = factories.an_organisation("Holder"), factories.an_organisation("Named")
+    manager = factories.a_person(holder, Role.MANAGER)
+    version = factories.a_version(manager)
+    draft = factories.a_version(manager, version.model, released=False, version="2.0.0")
+    dataset = factories.a_ready_dataset(manager, version)
+    evaluation = factories.a_finished_evaluation(manager, dataset, version)
+    for shared in (dataset, version.model, evaluation):
+        sharing.share(obj=shared, verbs=list(Verb), organisation=named, by=manager)
+    return World(
+        people={
+            "anonymous": None,
+            "outsider": factories.a_person(factories.an_organisation(), Role.MANAGER),
+            "viewer": factories.a_person(holder, Role.VIEWER),
+            "contributor": factories.a_person(holder, Role.CONTRIBUTOR),
+            "manager": manager,
+            "named viewer": factories.a_person(named, Role.VIEWER),
+            "named manager": factories.a_person(named, Role.MANAGER),
+            "administrator": factories.a_person(is_staff=True, is_superuser=True),
+        },
+        dataset=dataset,
+        version=version,
+        draft=draft,
+        evaluation=evaluation,
+        upload_id=factories.a_failed_upload(dataset, manager).pk,
+    )
+
+
+def row(
+    anonymous: Any, outsider: Any, viewer: Any, contributor: Any, manager: Any, named_viewer: Any,
+    named_manager: Any, administrator: Any,
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "anonymous": anonymous,
+        "outsider": outsider,
+        "viewer": viewer,
+        "contributor": contributor,
+        "manager": manager,
+        "named viewer": named_viewer,
+        "named manager": named_manager,
+        "administrator": administrator,
+    }
+
+
+EVERYONE = dict.fromkeys(row(*[OK] * 8), OK)
+SEE = row(MISSING, MISSING, OK, OK, OK, OK, OK, MISSING)
+ADD = row(SIGN_IN, OK, FORBIDDEN, OK, OK, FORBIDDEN, OK, FORBIDDEN)
+CHANGE = row(SIGN_IN, MISSING, FORBIDDEN, OK, OK, FORBIDDEN, FORBIDDEN, MISSING)
+SHARE = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, OK, FORBIDDEN, FORBIDDEN, MISSING)
+UPLOADS = row(SIGN_IN, MISSING, MISSING, OK, OK, MISSING, MISSING, MISSING)
+SIGNED_IN = row(SIGN_IN, OK, OK, OK, OK, OK, OK, OK)
+POST_ONLY = row(SIGN_IN, *[METHOD] * 7)
+
+GET: dict[str, dict[str, Any]] = {
+    "home": EVERYONE,
+    "healthz": EVERYONE,
+    "sign-in": EVERYONE,
+    "all-dataset-list": EVERYONE,
+    "all-model-list": EVERYONE,
+    "all-evaluation-list": EVERYONE,
+    "use-case-overview": EVERYONE,
+    "dataset-list": EVERYONE,
+    "model-list": EVERYONE,
+    "evaluation-list": EVERYONE,
+    "sign-out": dict.fromkeys(EVERYONE, METHOD),
+    "dataset-create": ADD,
+    "dataset-detail": SEE,
+    "dataset-edit": CHANGE,
+    "dataset-share": SHARE,
+    "table-upload": CHANGE,
+    "upload-detail": UPLOADS,
+    "upload-cancel": POST_ONLY,
+    "model-create": ADD,
+    "model-detail": SEE,
+    "model-share": SHARE,
+    "model-version-create": CHANGE,
+    "model-version-detail": SEE,
+    "model-version-edit": CHANGE,
+    "model-version-release": POST_ONLY,
+    "model-version-retire": POST_ONLY,
+    "evaluation-submit": ADD,
+    "evaluation-check": SIGNED_IN,
+    "evaluation-detail": SEE,
+    "evaluation-cancel": POST_ONLY,
+    "evaluation-retry": POST_ONLY,
+    "evaluation-result": SEE,
+    "evaluation-estimates": SEE,
+    "evaluation-curve": SEE,
+}
+
+REFUSED = row(SIGN_IN, MISSING, FORBIDDEN, DONE, DONE, FORBIDDEN, FORBIDDEN, MISSING)
+POST: dict[str, dict[str, Any]] = {
+    "dataset-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
+    | {"named manager": DONE},
+    "dataset-edit": REFUSED,
+    "dataset-share": REFUSED | {"contributor": FORBIDDEN},
+    "table-upload": REFUSED,
+    "upload-cancel": UPLOADS | {"contributor": DONE, "manager": DONE},
+    "model-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
+    | {"named manager": DONE},
+    "model-share": REFUSED | {"contributor": FORBIDDEN},
+    "model-version-create": REFUSED,
+    "model-version-edit": REFUSED,
+    "model-version-release": REFUSED,
+    "model-version-retire": REFUSED,
+    "evaluation-submit": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
+    | {"named manager": DONE},
+    "evaluation-cancel": REFUSED,
+    "evaluation-retry": REFUSED,
+    "sign-in": dict.fromkeys(EVERYONE, DONE),
+    "sign-out": dict.fromkeys(EVERYONE, DONE),
+}  # fmt: skip
+"""Every other address answers a POST with 405, or with what a GET would have refused."""
+
+
+def names() -> set[str]:
+    """The names of all addresses of the site but the admin's."""
+
+    def walk(patterns: list[URLPattern | URLResolver]) -> set[str]:
+        found: set[str] = set()
+        for pattern in patterns:
+            if isinstance(pattern, URLPattern):
+                assert pattern.name, f"an address without a name: {pattern}"
+                found.add(pattern.name)
+            elif pattern.app_name != "admin":
+                found |= walk(pattern.url_patterns)
+        return found
+
+    return walk(get_resolver().url_patterns)
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    assert names() == set(GET)
+    assert set(POST) <= set(GET)
+
+
+def answer(client: Client, ask: Callable[..., Any], address: str) -> Any:
+    response = ask(address)
+    if response.status_code == 302 and response["Location"].startswith(reverse("sign-in") + "?"):
+        return SIGN_IN
+    return response.status_code
+
+
+def client_of(person: User | None) -> Client:
+    client = Client(raise_request_exception=True)
+    if person is not None:
+        client.force_login(person)
+    return client
+
+
+@pytest.mark.parametrize("name", sorted(GET))
+def test_who_may_read(world: World, name: str) -> None:
+    address = reverse(name, kwargs=world.arguments(name))
+    found = {}
+    for kind, person in world.people.items():
+        client = client_of(person)
+        found[kind] = answer(client, client.get, address)
+        if name == "sign-in" and found[kind] == 302:  # who is signed in is sent home
+            found[kind] = OK
+    assert found == GET[name]
+
+
+@pytest.mark.parametrize("name", sorted(GET))
+def test_who_may_write(world: World, name: str) -> None:
+    address = reverse(name, kwargs=world.arguments(name))
+    for kind, person in world.people.items():
+        client = client_of(person)
+        found = answer(client, client.post, address)
+        if name not in POST:
+            assert found in (METHOD, SIGN_IN), kind
+            continue
+        expected = POST[name][kind]
+        if expected == DONE:
+            assert found in (200, 302), kind
+        else:
+            assert found == expected, kind
+
+
+@pytest.mark.parametrize("kind", ["outsider", "anonymous", "administrator"])
+def test_nothing_of_another_organisation_shows_in_lists_or_counts(world: World, kind: str) -> None:
+    client = client_of(world.people[kind])
+    secrets = (world.dataset.title, world.version.model.name, world.evaluation.reference)
+    for name in ("home", "all-dataset-list", "all-model-list", "all-evaluation-list",
+                 "use-case-overview", "dataset-list", "model-list", "evaluation-list",
+                 "evaluation-submit"):  # fmt: skip
+        response = client.get(reverse(name, kwargs=world.arguments(name)), {"page": "1"})
+        text = response.content.decode()
+        for secret in secrets:
+            assert secret not in text, (name, secret)
