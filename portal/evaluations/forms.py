@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 class SubmissionForm(forms.Form):
     """A model version, a dataset and a protocol."""
 
-    organisation = forms.ModelChoiceField(label=_("For"), queryset=Organisation.objects.none())
+    organisation = forms.ModelChoiceField(
+        label=_("On behalf of"), queryset=Organisation.objects.none()
+    )
     model_version = forms.ModelChoiceField(
         label=_("Model version"), queryset=ModelVersion.objects.none(), empty_label=_("Choose…")
     )

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from portal.evaluations.protocols import as_text
 from portal.figures import Forest, curve_table, figure_json, forest, headline
 from portal.result import Curve, Estimate, Note, Result
-from portal.usecase import Figure, Finding, Measure, Task
+from portal.usecase import Figure, Finding, Measure, Protocol, Task
 
 if TYPE_CHECKING:
     from portal.evaluations.models import Evaluation
@@ -161,11 +161,15 @@ def taken_at(estimate: Estimate) -> str:
     )
 
 
-def protocol_lines(protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The frozen protocol as facts: the name of each field and its value."""
+def protocol_lines(task: Task, protocol: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The frozen protocol as facts, the task's own fields first: name and value of each."""
+    fields = task.protocol.model_fields
+    own = [name for name in fields if name not in Protocol.model_fields]
+    names = [*own, *(name for name in fields if name in Protocol.model_fields)]
     return [
-        (gettext(name.replace("_", " ").capitalize()), as_text(value) or gettext("none"))
-        for name, value in protocol.items()
+        (gettext(name.replace("_", " ").capitalize()), as_text(protocol[name]) or gettext("none"))
+        for name in names
+        if name in protocol
     ]
 
 

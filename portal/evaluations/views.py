@@ -160,7 +160,9 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "elapsed": duration(elapsed_seconds(evaluation)),
         "expected": duration(expected_seconds(evaluation)),
         "most_attempts": settings.JOB_ATTEMPTS,
-        "protocol": presentation.protocol_lines(evaluation.protocol),
+        "protocol": presentation.protocol_lines(
+            evaluation.declared_task, evaluation.protocol
+        ),
     }
     name = "evaluations/_job.html" if wants_fragment(request) else "evaluations/job.html"
     return render(request, use_case.templates(name), context)
@@ -187,7 +189,7 @@ def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, A
         "explored": explored,
         "chosen": presentation.chosen_row(result, request.GET.get("threshold")),
         "notes": presentation.notes(result),
-        "protocol": presentation.protocol_lines(result.protocol),
+        "protocol": presentation.protocol_lines(task, result.protocol),
         "estimates": presentation.estimate_rows(task, result),
         "curves": presentation.curve_addresses(result),
     }
