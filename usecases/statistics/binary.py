@@ -15,7 +15,6 @@ from usecases.statistics.resampling import Clusters
 from usecases.statistics.risks import RiskTable
 from usecases.statistics.smoothing import ERRORS, Smoother, calibration_errors
 
-AVERAGE_PRECISION = "Step sum; bootstrap within outcome, percentile"
 CLUSTERED = "patient-cluster bootstrap, percentile"
 SINGLE = (
     "auroc",
@@ -378,7 +377,7 @@ def _clustered(
         found.single[name] = percentile_quantity(
             quantity.value,
             draws[name],
-            f"{quantity.method.split(';')[0]}; patient-cluster bootstrap{exact}, percentile",
+            f"{_value_method(name, quantity)}; patient-cluster bootstrap{exact}, percentile",
             shift=quantity.value - of_groups[name],
             low=low,
             high=high,
@@ -391,6 +390,11 @@ def _clustered(
             found.at_threshold[name, threshold] = percentile_quantity(
                 at.value, replicates, f"{words}; {CLUSTERED}", low=low, high=high
             )
+
+
+def _value_method(name: str, quantity: Quantity) -> str:
+    """How the value was found, without its interval."""
+    return "Area under the ROC curve" if name == "auroc" else quantity.method.split(";")[0]
 
 
 def threshold_replicates(

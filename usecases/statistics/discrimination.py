@@ -12,7 +12,7 @@ from usecases.statistics.quantity import Quantity, normal_quantity
 from usecases.statistics.risks import RiskTable
 
 DELONG = "DeLong"
-_ONE_THREAD = 1 << 20
+_ONE_THREAD = 1 << 17
 """Values below which a second thread costs more than it saves."""
 
 
