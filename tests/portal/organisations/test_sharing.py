@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, Permission
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from portal.catalogue.models import Dataset
@@ -132,5 +133,7 @@ def test_a_country_is_two_capital_letters(holder, code):
 def test_the_same_address_in_other_case_is_the_same_person():
     person = factories.a_person()
     assert type(person).objects.get_by_natural_key(person.email.upper()) == person
-    with pytest.raises(Exception, match="e-mail"):
-        type(person).objects.create_user(person.email.upper(), "another long password")
+    with pytest.raises(ValidationError, match="user_email_unique"):
+        type(person).objects.create_user(
+            person.email.upper(), "another long password", full_name="Somebody"
+        )
