@@ -190,13 +190,10 @@ session, so that the ratio can be compared between machines.
 
 {machine()}.
 
-Why it is fast: scores are split by outcome and sorted by value (an argsort costs many times
-more), in two threads from 2^17 predictions; the smaller half is then looked up in the larger.
-A whole result counts patients by distinct risk once, and bootstraps at most about 1,000 groups
-of neighbouring risks, so replicates cost the same for a thousand patients and for a million.
-On processors where NumPy's AVX-512 sort is slower than its AVX2 sort (AMD Zen 4),
-`NPY_DISABLE_CPU_FEATURES="AVX512F AVX512CD AVX512_SKX AVX512_ICL AVX512_SPR"` speeds it up
-further; the figures above are without it.
+Why it is fast: scores are split by outcome and sorted by value, as integers (an argsort costs
+many times more), in two threads from 2^17 predictions; the smaller half is then looked up in the
+larger. A whole result counts patients by distinct risk once, and bootstraps at most about 1,000
+groups of neighbouring risks, so replicates cost the same for a thousand patients and a million.
 """
 
 

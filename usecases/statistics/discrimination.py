@@ -10,6 +10,7 @@ import numpy as np
 
 from usecases.statistics.quantity import Quantity, normal_quantity
 from usecases.statistics.risks import RiskTable
+from usecases.statistics.sorting import sorted_values
 
 DELONG = "DeLong"
 _ONE_THREAD = 1 << 17
@@ -47,8 +48,6 @@ def auroc(outcome: np.ndarray, score: np.ndarray) -> Quantity:
     few_are_events = halves[0].size <= halves[1].size
     few, many = halves if few_are_events else halves[::-1]
     few, *parts = _sorted_parts(few, many)
-    if math.isnan(few[-1]) or any(math.isnan(part[-1]) for part in parts):
-        raise ValueError("A score is not a number.")
     first = np.flatnonzero(np.concatenate(([True], few[1:] != few[:-1])))
     counts = np.diff(first, append=few.size)
     distinct = few[first]
@@ -71,11 +70,11 @@ def auroc_of_table(table: RiskTable) -> Quantity:
 def _sorted_parts(few: np.ndarray, many: np.ndarray) -> list[np.ndarray]:
     """``few`` sorted, then one or two sorted parts of ``many``; a part for each processor."""
     if many.size < _ONE_THREAD or (os.cpu_count() or 1) < 2:
-        return [np.sort(few), np.sort(many)]
+        return [sorted_values(few), sorted_values(many)]
     middle = (few.size + many.size) // 2  # the first thread sorts few as well
-    with ThreadPoolExecutor(2) as pool:  # NumPy's sort lets other threads run
-        rest = pool.submit(np.sort, many[:middle])
-        return [np.sort(few), np.sort(many[middle:]), rest.result()]
+    with ThreadPoolExecutor(2) as pool:  # a sort lets other threads run
+        rest = pool.submit(sorted_values, many[:middle])
+        return [sorted_values(few), sorted_values(many[middle:]), rest.result()]
 
 
 def _delong(

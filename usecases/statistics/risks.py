@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 from scipy import special
 
+from usecases.statistics.sorting import sorted_values
+
 GROUPS = 1_000
 """Most groups that a bootstrap resamples; with no more distinct risks it is exact."""
 
@@ -43,7 +45,7 @@ class RiskTable:
             )
         if not np.all((values >= 0) & (values <= 1)):
             raise ValueError("Each risk must lie in [0, 1].")
-        with_event, without = np.sort(values[happened]), np.sort(values[~happened])
+        with_event, without = sorted_values(values[happened]), sorted_values(values[~happened])
         # A stable sort merges two sorted runs in one pass.
         merged = np.sort(np.concatenate((with_event, without)), kind="stable")
         first = np.ones(merged.size, dtype=bool)

@@ -38,7 +38,7 @@ class Smoother:
         if not table.total_events or not table.total_non_events:
             return "All people have the same outcome."
         predictor = table.linear_predictor
-        if table.risk.size < 2:
+        if table.risk.size < 2 or np.ptp(predictor) == 0:  # 0 may stand for its neighbour
             return "All risks are equal."
         enough = min(table.total_events, table.total_non_events) >= MANY_EVENTS
         running = np.cumsum(table.people)
