@@ -100,6 +100,13 @@ def test_equal_risks_have_no_slope_and_say_why() -> None:
     assert Smoother.fit(table) == "All risks are equal."
 
 
+def test_a_risk_of_0_that_stands_for_its_neighbour_leaves_nothing_to_smooth() -> None:
+    table = RiskTable.of(np.array([0, 1]), np.array([0.0, 1e-9]))
+
+    assert Smoother.fit(table) == "All risks are equal."
+    assert calibration.calibration_line(table)[1].unavailable == "All risks are equal."
+
+
 def test_many_fits_at_once_are_the_fits_one_by_one() -> None:
     random = np.random.default_rng(5)
     design = np.column_stack((np.ones(30), np.linspace(-2, 2, 30)))
