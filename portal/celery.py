@@ -2,10 +2,15 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
+
+from portal.jobs import messages, shutdown
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
+messages.install()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["portal.jobs", "portal.catalogue", "portal.evaluations"])
+signals.worker_process_init.connect(shutdown.leave_to_parent)
+signals.worker_shutting_down.connect(shutdown.ask)

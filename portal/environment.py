@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"", "0", "false", "no", "off"})
+BROKER_CONNECT_SECONDS = 3
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -43,9 +45,12 @@ def missing(names: Sequence[str]) -> list[str]:
     return [name for name in names if not os.environ.get(name)]
 
 
-def broker(url: str) -> tuple[str, dict[str, str]]:
+def broker(url: str) -> tuple[str, dict[str, Any]]:
     """Celery's broker URL and transport options; ``filesystem:///folder`` names a folder."""
     parts = urlsplit(url)
+    if parts.scheme in ("redis", "rediss"):
+        # Without it a person who submits waits for minutes on a broker that does not answer.
+        return url, {"socket_connect_timeout": BROKER_CONNECT_SECONDS}
     if parts.scheme != "filesystem":
         return url, {}
     folder = unquote(parts.path)

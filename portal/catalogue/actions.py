@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 from portal import store
 from portal.catalogue.models import Dataset, Table, Upload, Variable
 from portal.catalogue.vocabulary import Datatype
-from portal.jobs.models import Status
+from portal.jobs.models import StaleWorkerError, Status
 from portal.jobs.tasks import wake
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
@@ -165,6 +165,8 @@ def accept_upload(*, upload: Upload, path: Path, reply: dict[str, Any]) -> Table
     StaleWorkerError
         If the upload was cancelled or taken over meanwhile; no table is made.
     """
+    if not Upload.objects.held_by(upload).exists():  # before anything is stored
+        raise StaleWorkerError(str(upload.pk))
     sha256 = store.put(path, suffix="parquet")
     with transaction.atomic():
         table, _created = Table.objects.get_or_create(
@@ -228,6 +230,11 @@ def fail_upload(*, upload: Upload, sentence: str, detail: str = "") -> None:
         failure_detail=detail,
     )
     default_storage.delete(upload.stored_name)
+
+
+def discard_given_up(pk: int) -> None:
+    """Throw away the file of an upload that was given up."""
+    default_storage.delete(Upload.objects.get(pk=pk).stored_name)
 
 
 def cancel_upload(*, upload: Upload, by: User) -> bool:

@@ -17,7 +17,14 @@ from portal.catalogue.models import Upload
 from portal.celery import app
 from portal.jobs.child import ChildFailed, ChildRefused
 from portal.jobs.models import StaleWorkerError
-from portal.jobs.running import HeldJob, table_limits, worker_name
+from portal.jobs.running import (
+    HeldJob,
+    WorkerStoppingError,
+    patiently,
+    table_limits,
+    worker_name,
+)
+from portal.jobs.tasks import wake
 from portal.usecase import package_of
 
 logger = logging.getLogger(__name__)
@@ -33,10 +40,18 @@ def run_upload(pk: int) -> None:
         _convert(upload)
     except StaleWorkerError:
         logger.info("Upload %s was cancelled or taken over; its work here is dropped.", pk)
+    except WorkerStoppingError:
+        if patiently(lambda: Upload.objects.hand_back(upload)):
+            wake(run_upload, pk)
     except (ChildFailed, ChildRefused) as failure:
         _fail(upload, failure.message, getattr(failure, "detail", ""))
-    except FileNotFoundError:
-        _fail(upload, _("The uploaded file is no longer there. Upload it again."))
+    except FileNotFoundError as error:
+        _fail(
+            upload,
+            _("The uploaded file, or a table that it refers to, is no longer stored. Upload the "
+              "tables of the dataset again, the one that is referred to first."),
+            str(error),
+        )  # fmt: skip
     except Exception:
         logger.exception("Upload %s failed.", pk)
         _fail(
@@ -48,8 +63,12 @@ def run_upload(pk: int) -> None:
 
 
 def _convert(upload: Upload) -> None:
+    held_job = HeldJob(upload)
     with contextlib.ExitStack() as stack:
-        source = stack.enter_context(store.local_file(upload.stored_name))
+        with held_job.kept_alive():
+            source = stack.enter_context(store.local_file(upload.stored_name))
+        if not source.exists():
+            raise FileNotFoundError(f"Nothing is stored as {upload.stored_name}.")
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR))
         references = {}
         if upload.declared_task.table(upload.name).refers_to is not None:
@@ -67,14 +86,15 @@ def _convert(upload: Upload) -> None:
                 for name, sha256 in references.items()
             },
         }
-        reply = HeldJob(upload).run("portal.catalogue.ingest", request, limits=table_limits())
+        reply = held_job.run("portal.catalogue.ingest", request, limits=table_limits())
         if "refused" in reply:
-            actions.refuse_upload(upload=upload, problems=reply["refused"])
-        else:
-            reply["references"] = references
-            actions.accept_upload(upload=upload, path=destination, reply=reply)
+            patiently(lambda: actions.refuse_upload(upload=upload, problems=reply["refused"]))
+            return
+        reply["references"] = references
+        with held_job.kept_alive():
+            patiently(lambda: actions.accept_upload(upload=upload, path=destination, reply=reply))
 
 
 def _fail(upload: Upload, sentence: str, detail: str = "") -> None:
     with contextlib.suppress(StaleWorkerError):
-        actions.fail_upload(upload=upload, sentence=sentence, detail=detail)
+        patiently(lambda: actions.fail_upload(upload=upload, sentence=sentence, detail=detail))

@@ -225,6 +225,22 @@ def fail_evaluation(*, evaluation: Evaluation, sentence: str, detail: str = "") 
     _wake_same(evaluation)
 
 
+@transaction.atomic
+def hand_back(*, evaluation: Evaluation) -> None:
+    """Queue a held evaluation again because its worker stops; nothing if it is not held."""
+    if Evaluation.objects.hand_back(evaluation):
+        LogLine.write(evaluation, "Its worker was stopped; another takes it over")
+        _wake_on_commit(evaluation.pk)
+
+
+@transaction.atomic
+def announce_given_up(pk: int) -> None:
+    """Tell why an evaluation was given up, and wake those that waited for its result."""
+    evaluation = Evaluation.objects.get(pk=pk)
+    LogLine.write(evaluation, f"Failed: {evaluation.failure}")
+    _wake_same(evaluation)
+
+
 def _wake_same(evaluation: Evaluation) -> None:
     """Wake evaluations that waited for this one, because they ask for the same numbers."""
     waiting = Evaluation.objects.filter(fingerprint=evaluation.fingerprint, status=Status.QUEUED)

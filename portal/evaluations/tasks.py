@@ -19,7 +19,14 @@ from portal.evaluations import actions
 from portal.evaluations.models import Evaluation, LogLine, StoredResult
 from portal.jobs.child import ChildFailed, ChildRefused
 from portal.jobs.models import StaleWorkerError
-from portal.jobs.running import HeldJob, artefact_limits, table_limits, worker_name
+from portal.jobs.running import (
+    HeldJob,
+    WorkerStoppingError,
+    artefact_limits,
+    patiently,
+    table_limits,
+    worker_name,
+)
 from portal.usecase import package_of
 
 logger = logging.getLogger(__name__)
@@ -28,30 +35,33 @@ SCORING = (0.0, 0.4)
 """The part of the progress bar that running an artefact takes."""
 
 
+class _Failure(Exception):  # noqa: N818 - a sentence for the person, and what happened
+    def __init__(self, sentence: str, detail: str) -> None:
+        super().__init__(sentence)
+        self.sentence, self.detail = sentence, detail
+
+
 @app.task(name="portal.evaluations.run_evaluation")
 def run_evaluation(pk: int) -> None:
     """Run one evaluation; delivering the message twice does nothing."""
     evaluation = claim(pk)
     if evaluation is None:
         return
-    LogLine.write(evaluation, f"Attempt {evaluation.attempts} started")
     try:
         stored = StoredResult.objects.filter(fingerprint=evaluation.fingerprint).first()
         if stored is not None:
             actions.finish_with(evaluation=evaluation, stored=stored)
         else:
-            actions.save_result(evaluation=evaluation, content=compute(evaluation))
+            content = compute(evaluation)
+            patiently(lambda: actions.save_result(evaluation=evaluation, content=content))
     except StaleWorkerError:
         logger.info("Evaluation %s was cancelled or taken over; its work here is dropped.", pk)
+    except WorkerStoppingError:
+        patiently(lambda: actions.hand_back(evaluation=evaluation))
+    except _Failure as failure:
+        _fail(evaluation, failure.sentence, failure.detail)
     except (ChildFailed, ChildRefused) as failure:
         _fail(evaluation, failure.message, getattr(failure, "detail", ""))
-    except FileNotFoundError as error:
-        _fail(
-            evaluation,
-            _("A file that the evaluation needs is no longer stored; the dataset's holder must "
-              "upload it again."),
-            str(error),
-        )  # fmt: skip
     except Exception:
         logger.exception("Evaluation %s failed.", pk)
         _fail(
@@ -66,8 +76,13 @@ def claim(pk: int) -> Evaluation | None:
     """Take a queued evaluation, unless another with the same fingerprint is running."""
     try:
         with transaction.atomic():
-            return Evaluation.objects.claim(pk, worker=worker_name())
-    except IntegrityError:
+            evaluation: Evaluation | None = Evaluation.objects.claim(pk, worker=worker_name())
+            if evaluation is not None:
+                LogLine.write(evaluation, f"Attempt {evaluation.attempts} started")
+            return evaluation
+    except IntegrityError as error:
+        if "evaluation_fingerprint_runs_once" not in str(error):
+            raise
         # It stays queued; the one that runs wakes it at its end, and it takes that result.
         return None
 
@@ -78,7 +93,7 @@ def compute(evaluation: Evaluation) -> bytes:
     held = HeldJob(evaluation, on_stage=lambda stage: LogLine.write(evaluation, stage))
     with contextlib.ExitStack() as stack:
         tables = {
-            table.name: str(stack.enter_context(store.content(table.sha256, suffix="parquet")))
+            table.name: str(_fetch(held, stack, table.sha256, "parquet"))
             for table in evaluation.tables.all()
         }
         share = (0.0, 1.0)
@@ -107,22 +122,47 @@ def _score(evaluation: Evaluation, held: HeldJob, tables: dict[str, str]) -> dic
     """Run the artefact on the first table and write the predictions."""
     task = evaluation.declared_task
     version = evaluation.model_version
-    with store.content(version.artefact_sha256, suffix="onnx") as artefact:
-        return held.run(
-            "portal.registry.scoring",
-            {
-                "artefact": str(artefact),
-                "table": tables[task.tables[0].name],
-                "inputs": version.input_names,
-                "key": list(task.table("predictions").key),
-                "output": task.predicted_column,
-                "destination": tables["predictions"],
-            },
-            limits=artefact_limits(settings.ARTEFACT_WALL_SECONDS),
-            share=SCORING,
-        )
+    with contextlib.ExitStack() as stack:
+        artefact = _fetch(held, stack, version.artefact_sha256, "onnx")
+        try:
+            return held.run(
+                "portal.registry.scoring",
+                {
+                    "artefact": str(artefact),
+                    "table": tables[task.tables[0].name],
+                    "inputs": version.input_names,
+                    "key": list(task.table("predictions").key),
+                    "output": task.predicted_column,
+                    "destination": tables["predictions"],
+                },
+                limits=artefact_limits(settings.ARTEFACT_WALL_SECONDS),
+                share=SCORING,
+            )
+        except (ChildFailed, ChildRefused) as failure:
+            raise _Failure(
+                _("The model could not be run on the dataset. %(reason)s")
+                % {"reason": failure.message},
+                getattr(failure, "detail", ""),
+            ) from failure
+
+
+def _fetch(held: HeldJob, stack: contextlib.ExitStack, sha256: str, suffix: str) -> Path:
+    """A path to stored content for as long as ``stack`` is open."""
+    try:
+        with held.kept_alive():
+            return stack.enter_context(store.content(sha256, suffix=suffix))
+    except FileNotFoundError as error:
+        if suffix == "onnx":
+            sentence = _("The model's artefact is no longer stored. Its developer must upload it "
+                         "in a new version of the model.")  # fmt: skip
+        else:
+            sentence = _("A table of the dataset is no longer stored. Its holder must upload it "
+                         "again; then try again.")  # fmt: skip
+        raise _Failure(sentence, str(error)) from error
 
 
 def _fail(evaluation: Evaluation, sentence: str, detail: str = "") -> None:
     with contextlib.suppress(StaleWorkerError):
-        actions.fail_evaluation(evaluation=evaluation, sentence=sentence, detail=detail)
+        patiently(
+            lambda: actions.fail_evaluation(evaluation=evaluation, sentence=sentence, detail=detail)
+        )

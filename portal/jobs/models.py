@@ -7,7 +7,7 @@ token that its claim was given, so that a worker which lost its lease can change
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -99,6 +99,19 @@ class JobQuerySet(models.QuerySet[J]):
         if not done:
             raise StaleWorkerError(f"{self.model.__name__} {job.pk} is held by another worker.")
 
+    def hand_back(self, job: J) -> bool:
+        """Queue a held job again because its worker stops; this attempt does not count."""
+        return bool(
+            self.held_by(job).update(
+                status=Status.QUEUED,
+                attempts=models.F("attempts") - 1,
+                woken_at=Now(),
+                lease_expires_at=None,
+                stage="",
+                fraction=0,
+            )
+        )
+
     def cancel(self, pk: int) -> bool:
         """Cancel a job that is not finished; its worker learns of it at its next heartbeat."""
         return bool(
@@ -132,23 +145,30 @@ class JobQuerySet(models.QuerySet[J]):
         too_long = timedelta(seconds=settings.JOB_QUEUED_TOO_LONG_SECONDS)
         return self.filter(status=Status.QUEUED, woken_at__lt=Now() - too_long)
 
-    def requeue_lost(self) -> list[int]:
-        """Queue lost jobs again, or fail those that used up their attempts; returns the queued."""
-        given_up = self.lost().filter(attempts__gte=settings.JOB_ATTEMPTS)
-        given_up.update(
-            status=Status.FAILED,
-            finished_at=Now(),
-            lease_expires_at=None,
-            failure=str(GAVE_UP) % {"attempts": settings.JOB_ATTEMPTS},
-        )
-        requeued = []
-        for pk, token in self.lost().values_list("pk", "token"):
-            moved = self.filter(pk=pk, token=token, status=Status.RUNNING).filter(
-                lease_expires_at__lt=Now()
+    def give_up_lost(self) -> list[int]:
+        """Fail lost jobs that used up their attempts, and return them."""
+        lost = self.lost().filter(attempts__gte=settings.JOB_ATTEMPTS)
+        return [
+            pk
+            for pk in lost.values_list("pk", flat=True)
+            if lost.filter(pk=pk).update(
+                status=Status.FAILED,
+                finished_at=Now(),
+                lease_expires_at=None,
+                failure=str(GAVE_UP) % {"attempts": settings.JOB_ATTEMPTS},
             )
-            if moved.update(status=Status.QUEUED, woken_at=Now(), lease_expires_at=None):
-                requeued.append(pk)
-        return requeued
+        ]
+
+    def requeue_lost(self) -> list[int]:
+        """Queue lost jobs again while they have attempts left, and return them."""
+        lost = self.lost().filter(attempts__lt=settings.JOB_ATTEMPTS)
+        return [
+            pk
+            for pk in lost.values_list("pk", flat=True)
+            if lost.filter(pk=pk).update(
+                status=Status.QUEUED, woken_at=Now(), lease_expires_at=None, stage="", fraction=0
+            )
+        ]
 
     def wake_overlooked(self, limit: int = 200) -> list[int]:
         """Mark overlooked jobs as woken now and return them, so that each is woken once."""

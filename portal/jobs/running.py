@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
 
+from portal.jobs import shutdown
 from portal.jobs.child import ChildFailed, Limits, run_child
 from portal.jobs.models import Job, StaleWorkerError
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+_PATIENCE_SECONDS = 0.5
+
+
+class WorkerStoppingError(Exception):
+    """The worker was asked to stop; its job goes back to the queue."""
 
 
 def worker_name() -> str:
@@ -44,13 +56,33 @@ def artefact_limits(wall_seconds: int) -> Limits:
     )
 
 
+def patiently(write: Callable[[], T]) -> T:
+    """Call ``write``, and again while the database is away, for as long as a lease lasts.
+
+    Work of an hour is not thrown away because the database restarts in the moment that it ends.
+    What ``write`` does is fenced, so that doing it twice changes nothing.
+    """
+    until = time.monotonic() + settings.JOB_LEASE_SECONDS
+    while True:
+        try:
+            return write()
+        except DATABASE_AWAY as error:
+            if connection.in_atomic_block or time.monotonic() > until:
+                raise
+            logger.warning("The database is away, trying again: %s", error)
+            connection.close()
+            time.sleep(_PATIENCE_SECONDS)
+
+
 @dataclass
 class HeldJob:
     """A claimed job, its heartbeat, and the part of its progress bar that is being worked on."""
 
     job: Job
     on_stage: Callable[[str], None] = lambda stage: None
+    """Told of each new stage, in the transaction of the heartbeat that found the job held."""
     _beaten_at: float = 0.0
+    _renewed_at: float = field(default_factory=time.monotonic)
 
     def run(
         self,
@@ -66,6 +98,8 @@ class HeldJob:
         ------
         StaleWorkerError
             If the job was cancelled or taken over meanwhile; the child has been stopped.
+        WorkerStoppingError
+            If the worker was asked to stop; the child has been stopped.
         ChildFailed, ChildRefused
         """
         start, end = share
@@ -79,25 +113,71 @@ class HeldJob:
             )
         except ChildFailed as failure:
             if failure.reason == "stopped":
+                if shutdown.is_asked():
+                    raise WorkerStoppingError(str(self.job.pk)) from failure
                 raise StaleWorkerError(str(self.job.pk)) from failure
             logger.warning("%r: %s\n%s", self.job, failure.message, failure.detail)
             raise
 
     def progress(self, stage: str, fraction: float) -> None:
-        """Note where the work stands; written with the next heartbeat, a new stage at once."""
-        is_new = stage != self.job.stage
-        self.job.stage, self.job.fraction = stage[:100], min(max(fraction, 0.0), 1.0)
-        if is_new:
-            self.on_stage(stage)
-            self.beat()
+        """Note where the work stands; written with the next heartbeat, a new stage at once.
 
-    def beat(self) -> bool:
-        """Renew the lease now."""
+        Raises
+        ------
+        StaleWorkerError
+            If the stage is new and the job is no longer held.
+        """
+        stage = stage[:100]
+        is_new = stage != self.job.stage
+        self.job.stage, self.job.fraction = stage, min(max(fraction, 0.0), 1.0)
+        if is_new and not self.beat(new_stage=stage):
+            raise StaleWorkerError(str(self.job.pk))
+
+    def beat(self, *, new_stage: str = "") -> bool:
+        """Renew the lease now; False when the job is no longer held.
+
+        A database that is away for less than a lease does not stop the work.
+        """
         self._beaten_at = time.monotonic()
-        return type(self.job).objects.heartbeat(self.job)
+        try:
+            with transaction.atomic():
+                held: bool = type(self.job).objects.heartbeat(self.job)
+                if held and new_stage:
+                    self.on_stage(new_stage)
+        except DATABASE_AWAY as error:
+            if time.monotonic() - self._renewed_at > settings.JOB_LEASE_SECONDS:
+                raise
+            logger.warning("The database is away, the work goes on: %s", error)
+            connection.close()
+            return True
+        self._renewed_at = self._beaten_at
+        return held
 
     def keep_going(self) -> bool:
-        """Whether the job is still held; asks the database every few seconds only."""
+        """Whether to go on: the job is held (asked every few seconds), the worker not stopping."""
+        if shutdown.is_asked():
+            return False
         if time.monotonic() - self._beaten_at < settings.JOB_HEARTBEAT_SECONDS:
             return True
         return self.beat()
+
+    @contextlib.contextmanager
+    def kept_alive(self) -> Iterator[None]:
+        """Renew the lease beside something that blocks: fetching or storing a large file."""
+        done = threading.Event()
+
+        def renew() -> None:
+            try:
+                while not done.wait(settings.JOB_HEARTBEAT_SECONDS):
+                    with contextlib.suppress(*DATABASE_AWAY):
+                        type(self.job).objects.heartbeat(self.job)
+            finally:
+                connection.close()  # this thread's own
+
+        thread = threading.Thread(target=renew, name="lease", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
