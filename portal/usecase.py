@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +110,8 @@ class Task:
     title: str
     summary: str
     tables: tuple[TableSchema, ...]
-    """The first is the one whose extra columns are subgroups; one of them is `predictions`."""
+    """The first is the one whose extra columns are subgroups; one of them is `predictions`.
+    A table that is an alternative to another (alerts to predictions) is given instead of it."""
     protocol: type[Protocol]
     evaluate: Callable[[Mapping[str, LoadedTable], Any, Progress], Result]
     """Validated tables and a protocol in, aggregates out; pure, seeded, no Django."""
@@ -130,6 +131,25 @@ class Task:
         known = ", ".join(schema.name for schema in self.tables)
         raise LookupError(f"Task '{self.slug}' has no table '{name}'; it has: {known}.")
 
+    def missing_tables(self, given: Collection[str]) -> tuple[TableSchema, ...]:
+        """The tables that are needed beside ``given``; an alternative makes up for its table."""
+        replaced = {schema.alternative_to for schema in self.tables if schema.name in given}
+        return tuple(
+            schema
+            for schema in self.tables
+            if schema.alternative_to is None
+            and schema.name not in given
+            and schema.name not in replaced
+        )
+
+    def superfluous_tables(self, given: Collection[str]) -> tuple[TableSchema, ...]:
+        """The alternatives that are given beside the very table that they stand for."""
+        return tuple(
+            schema
+            for schema in self.tables
+            if schema.name in given and schema.alternative_to in given
+        )
+
     @property
     def predicted_column(self) -> str:
         """The column of `predictions` that an artefact's output fills."""
@@ -138,8 +158,12 @@ class Task:
 
     @property
     def reference_tables(self) -> tuple[TableSchema, ...]:
-        """The tables that a data holder provides: all but the predictions."""
-        return tuple(schema for schema in self.tables if schema.name != "predictions")
+        """The tables that a data holder provides: all but the predictions, in any form."""
+        return tuple(
+            schema
+            for schema in self.tables
+            if "predictions" not in (schema.name, schema.alternative_to)
+        )
 
     def measure(self, key: str) -> Measure:
         """The measure called ``key``; LookupError if the task has none."""

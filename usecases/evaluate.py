@@ -102,7 +102,8 @@ def _described(name: str, task: Task) -> str:
             column.name if column.required else f"[{column.name}]" for column in schema.columns
         )
         more = ", further columns" if schema.extra_columns else ""
-        lines += _wrapped(f"--table {schema.name}=FILE  columns {columns}{more}")
+        instead = f", instead of {schema.alternative_to}" if schema.alternative_to else ""
+        lines += _wrapped(f"--table {schema.name}=FILE  columns {columns}{more}{instead}")
     for field, info in task.protocol.model_fields.items():
         default = info.default
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
@@ -133,12 +134,17 @@ def _evaluate(task: Task, options: argparse.Namespace) -> bytes:
     files = _pairs(options.table, "--table NAME=FILE")
     names = [schema.name for schema in task.tables]
     unknown = [name for name in files if name not in names]
-    missing = [name for name in names if name not in files]
+    missing = [schema.name for schema in task.missing_tables(files)]
     if unknown:
         raise Refused(f"The task has no table '{unknown[0]}'; it has: {', '.join(names)}.")
     if missing:
         raise Refused(
             f"The task needs {', '.join(f'--table {name}=FILE' for name in missing)} as well."
+        )
+    for schema in task.superfluous_tables(files):
+        raise Refused(
+            f"Table '{schema.name}' is given instead of '{schema.alternative_to}': "
+            "leave one of the two out."
         )
     result = task.evaluate(_read(task, files), protocol, _show_progress)
     return result.to_json()
@@ -148,6 +154,8 @@ def _read(task: Task, files: dict[str, str]) -> dict[str, LoadedTable]:
     """The tables; every problem of every table at once if any is refused."""
     tables, problems = {}, []
     for schema in task.tables:
+        if schema.name not in files:
+            continue  # its alternative is given
         path = Path(files[schema.name])
         if not path.is_file():
             problems.append(f"{schema.name}: there is no file '{path}'.")

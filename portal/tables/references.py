@@ -23,7 +23,8 @@ class Reference:
         known: Collection[str],
     ) -> None:
         self.schema = schema
-        self.key = [name for name in schema.key if name in key and name in known]
+        shared = schema.refers_by or schema.key
+        self.key = [name for name in shared if name in key and name in known]
         self.key_problems = _key_problems(schema, key, known)
         self._keys = KeyHashes()
         self._count = 0
@@ -82,7 +83,7 @@ def _key_problems(
 ) -> list[Problem]:
     """Where one of two tables tells the rows of a person apart and the other does not."""
     problems = []
-    for name in schema.key:
+    for name in schema.refers_by or schema.key:
         declared = schema.column(name)
         if declared is None or declared.required:
             continue

@@ -50,6 +50,11 @@ class TableSchema:
     """Whether other columns are kept (subgroups, inputs of a model) or refused."""
     refers_to: str | None = None
     """Name of the table that must hold every value of the shared key columns."""
+    refers_by: tuple[str, ...] = ()
+    """The key columns that are shared with that table; none named: all of the key. To be named
+    where an optional key column (the type of an event) is not one of the other table's."""
+    alternative_to: str | None = None
+    """Name of the table that this one is given instead of: exactly one of the two is needed."""
 
     def column(self, name: str) -> Column | None:
         """The declared column of that name; None for an extra one."""
