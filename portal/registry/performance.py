@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
+
+from portal.figures import Forest, ForestRow
 from portal.result import Estimate
 from portal.usecase import Measure, Task
 
@@ -39,3 +42,21 @@ def performance_rows(
                 rows[evaluation.dataset_id] = PerformanceRow(evaluation, estimate)
                 break
     return measure, sorted(rows.values(), key=lambda row: row.evaluation.dataset.title)
+
+
+def performance_forest(rows: Iterable[PerformanceRow]) -> Forest:
+    """The rows as a forest plot: one line a dataset, on an axis that holds every interval."""
+    drawn = []
+    ends: list[float] = []
+    for row in rows:
+        dataset, summary = row.evaluation.dataset, row.evaluation.summary
+        name = f"{dataset} · {_('synthetic data')}" if dataset.is_synthetic else str(dataset)
+        patients = summary.population.get("patients") if summary else None
+        drawn.append(ForestRow(name, patients, row.estimate))
+        estimate = row.estimate
+        ends += [
+            end for end in (estimate.lower, estimate.value, estimate.upper) if end is not None
+        ]
+    low, high = min(ends, default=0.0), max(ends, default=1.0)
+    margin = 0.04 * (high - low) or 0.05
+    return Forest(tuple(drawn), overall=None, pooled=None, low=low - margin, high=high + margin)

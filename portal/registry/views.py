@@ -21,7 +21,7 @@ from portal.pagination import page_of
 from portal.registry import actions
 from portal.registry.forms import InputFormSet, ModelForm, ModelVersionForm, declared_inputs
 from portal.registry.models import Model, ModelVersion
-from portal.registry.performance import performance_rows
+from portal.registry.performance import performance_forest, performance_rows
 from portal.usecase import UseCase
 
 
@@ -130,6 +130,7 @@ def model_version_detail(
     """The model card: what it is for, what it needs, how it did."""
     found = _version(request, use_case, slug, version)
     evaluations = Evaluation.objects.visible_to(request.user).filter(model_version=found).for_list()
+    measure, lines = performance_rows(found.model.declared_task, evaluations.succeeded()[:50])
     context = {
         "use_case": use_case,
         "section": "models",
@@ -137,7 +138,8 @@ def model_version_detail(
         "model": found.model,
         "task": found.model.declared_task,
         "allowed": verbs_allowed(request.user, found.model),
-        "performance": performance_rows(found.model.declared_task, evaluations.succeeded()[:50]),
+        "measure": measure,
+        "performance": performance_forest(lines) if lines else None,
         "rows": [listed(evaluation) for evaluation in evaluations[:10]],
     }
     return render(request, use_case.templates("registry/model_version_detail.html"), context)
