@@ -66,5 +66,7 @@ def read_protocol(
         problems: dict[str, str] = {}
         for error in invalid.errors():
             name = str(error["loc"][0]) if error["loc"] else ""
-            problems[PREFIX + name if name else NON_FIELD_ERRORS] = error["msg"]
+            # A validator's own sentence, without pydantic's "Value error, " before it.
+            own = error.get("ctx", {}).get("error") if error["type"] == "value_error" else None
+            problems[PREFIX + name if name else NON_FIELD_ERRORS] = str(own or error["msg"])
         return None, problems

@@ -50,7 +50,9 @@ def performance_forest(rows: Iterable[PerformanceRow]) -> Forest:
     ends: list[float] = []
     for row in rows:
         dataset, summary = row.evaluation.dataset, row.evaluation.summary
-        name = f"{dataset} · {_('synthetic data')}" if dataset.is_synthetic else str(dataset)
+        name, synthetic = str(dataset), _("synthetic")
+        if dataset.is_synthetic and synthetic not in name.lower():
+            name = f"{name} ({synthetic})"
         patients = summary.population.get("patients") if summary else None
         drawn.append(ForestRow(name, patients, row.estimate))
         estimate = row.estimate
