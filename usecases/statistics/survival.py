@@ -92,6 +92,13 @@ class FollowUp:
             followed.__dict__[name] = getattr(self, name)
         return followed
 
+    def with_risk(self, risk: np.ndarray) -> FollowUp:
+        """The same people with other risks, of shape (people,) in this order of people."""
+        predicted = replace(self, risk=np.clip(risk, 0.0, 1.0))
+        for name in ("_points", "events", "deaths", "incidence", "censoring", "at_horizon"):
+            predicted.__dict__[name] = getattr(self, name)  # what happened stays
+        return predicted
+
     def part(self, chosen: np.ndarray) -> FollowUp:
         """The people of a mask (in this order of people)."""
         columns = self.time[chosen], self.event[chosen], self.risk[chosen]
