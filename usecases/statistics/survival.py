@@ -11,14 +11,14 @@ from functools import cached_property
 
 import numpy as np
 
-from usecases.statistics.quantity import Z95, Quantity
+from usecases.statistics.quantity import Z95, Quantity, normal_quantity
 
 CENSORED, EVENT, DEATH = 0, 1, 2
 """What ended a person's follow-up."""
 
 AALEN_JOHANSEN = "Aalen-Johansen; complementary log-log interval"
 KAPLAN_MEIER = "1 - Kaplan-Meier, deaths censored; complementary log-log interval"
-NOBODY_REACHES = "Nobody is followed to the horizon, so the risk by then is not known."
+EXCESS = "1 - Kaplan-Meier less Aalen-Johansen; infinitesimal jackknife, normal"
 
 _TIED = 1.5e-8
 """Times closer than this, or than this share of the mean time, are one: R's ``timefix``."""
@@ -183,6 +183,11 @@ class FollowUp:
         return Incidence.of(self.at_risk, self.events, self.deaths)
 
     @cached_property
+    def death(self) -> Incidence:
+        """The observed risk of death without the event."""
+        return Incidence.of(self.at_risk, self.deaths, self.events)
+
+    @cached_property
     def censoring(self) -> Censoring:
         """How long people were observed."""
         return Censoring.of(self)
@@ -234,15 +239,32 @@ class Incidence:
         The infinitesimal jackknife, as ``survfit``; its squares add up time by time, so one pass
         over the times gives it. Without deaths it is Greenwood's.
         """
-        return float(np.sqrt(max(0.0, float(self.variances[-1])))) if self.risk.size else 0.0
-
-    @property
-    def variances(self) -> np.ndarray:
-        """Running sum whose last term is the variance of :attr:`value`."""
+        if not self.risk.size:
+            return 0.0
         event, death = self.events / self.at_risk, self.deaths / self.at_risk
         by_event, by_death = self._effects
         mean = by_event * event + by_death * death
-        return np.cumsum((by_event**2 * event + by_death**2 * death - mean**2) / self.at_risk)
+        squares = (by_event**2 * event + by_death**2 * death - mean**2) / self.at_risk
+        return float(np.sqrt(max(0.0, float(np.sum(squares)))))
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """Those of :attr:`risk` at each time.
+
+        The effects on the risk at a time t are linear in that risk, so its variance is a square
+        polynomial in it whose coefficients are running sums.
+        """
+        event, death = self.events / self.at_risk, self.deaths / self.at_risk
+        free = 1 - event - death
+        per_free = np.divide(1.0, free, out=np.zeros_like(free), where=free > 0)
+        by_death = self.risk * per_free
+        by_event = self.before + by_death
+        mean, both = by_event * event + by_death * death, event + death
+        constant = by_event**2 * event + by_death**2 * death - mean**2
+        mixed = per_free * (mean - mean * both)
+        square = per_free**2 * (both - both**2)
+        sums = [np.cumsum(part / self.at_risk) for part in (constant, mixed, square)]
+        return np.sqrt(np.maximum(0.0, sums[0] - 2 * self.risk * sums[1] + self.risk**2 * sums[2]))
 
     def influence(self, point: np.ndarray, event: np.ndarray) -> np.ndarray:
         """What each person adds to :attr:`value`: the infinitesimal jackknife, shape (people,)."""
@@ -313,6 +335,24 @@ def observed_risk(follow: FollowUp) -> Quantity:
     """
     method = AALEN_JOHANSEN if follow.total_deaths else KAPLAN_MEIER
     return risk_quantity(follow.incidence.value, follow.incidence.standard_error, method)
+
+
+def death_risk(follow: FollowUp) -> Quantity:
+    """The risk of death without the event by the horizon."""
+    return risk_quantity(follow.death.value, follow.death.standard_error, AALEN_JOHANSEN)
+
+
+def kaplan_meier_excess(follow: FollowUp) -> Quantity:
+    """How much higher the risk looks when deaths are censored: Kaplan-Meier less Aalen-Johansen.
+
+    The infinitesimal jackknife of the difference, for both come from the same people.
+    """
+    censored = follow.deaths_censored
+    value = censored.incidence.value - follow.incidence.value
+    influence = censored.incidence.influence(
+        censored.point, censored.event
+    ) - follow.incidence.influence(follow.point, follow.event)
+    return normal_quantity(value, float(np.sqrt(np.sum(influence**2))), EXCESS)
 
 
 def risk_quantity(value: float, error: float, method: str) -> Quantity:

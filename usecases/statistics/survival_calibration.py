@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import special
 
 from usecases.statistics.pseudovalues import (
     Averages,
     Regression,
     fit,
     fit_rows,
-    inverse_complementary_log_log,
     pseudo_values,
 )
 from usecases.statistics.quantity import Z95, Quantity, normal_quantity, percentile_quantity
+from usecases.statistics.regression import fit_logistic_rows
 from usecases.statistics.resampling import CHUNK, generator
-from usecases.statistics.smoothing import KNOT_SHARES, MANY_EVENTS, Smoother, calibration_errors
+from usecases.statistics.risks import RiskTable, off_the_edge
+from usecases.statistics.smoothing import Smoother, calibration_errors
 from usecases.statistics.survival import EVENT, FollowUp
 
 EXPECTED = "Mean predicted risk; normal"
@@ -29,7 +31,6 @@ OBSERVED_EXPECTED = (
 )
 LINE = "Pseudo-values regressed on cloglog(risk), cloglog link; robust (sandwich) error"
 IN_THE_LARGE = "Pseudo-values regressed on offset cloglog(risk), cloglog link; robust error"
-SMOOTHER = "pseudo-values regressed on {terms} of cloglog(risk), cloglog link"
 ERRORS = ("ici", "e50", "e90")
 EQUAL = "All risks are equal."
 NO_FIT = "The regression did not converge."
@@ -37,8 +38,8 @@ NO_FIT = "The regression did not converge."
 GROUPS = 250
 """Most groups of neighbouring risks that a bootstrap resamples."""
 
-PSEUDO_VALUES = 11
-"""Purpose of the generator of bootstraps of pseudo-values (see ``resampling``)."""
+WEIGHTED_PEOPLE = 11
+"""Purpose of the generator of bootstraps of weighted people (see ``resampling``)."""
 
 
 def expected_risk(follow: FollowUp) -> Quantity:
@@ -69,24 +70,34 @@ def observed_expected_ratio(follow: FollowUp) -> Quantity:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Pseudo-values beside the predicted risks, and the regressions of one on the other."""
+    """What was observed beside the predicted risks, by distinct risk.
+
+    Attributes
+    ----------
+    averages : Averages
+        The pseudo-values.
+    known : ndarray, shape (2, 3, risks)
+        Of those known to have the event by the horizon, and of those known not to: people, and
+        the sum and the squares of their weights (inverse probability of not being censored).
+    """
 
     averages: Averages
-    with_event: np.ndarray
-    """Of those with the event: people, sum and squares of pseudo-values, shape (3, risks)."""
+    known: np.ndarray
 
     @classmethod
     def of(cls, follow: FollowUp) -> Calibration:
-        """Take the pseudo-values of everybody in ``follow``."""
-        pseudo = pseudo_values(follow)
-        averages = Averages.of(follow.risk, pseudo, follow.by_risk)
+        """Collect everybody in ``follow``."""
+        averages = Averages.of(follow.risk, pseudo_values(follow), follow.by_risk)
+        weight, rank = follow.censoring.weight, follow.risk_rank
         happened = follow.event == EVENT
-        place, values = follow.risk_rank[happened], pseudo[happened]
-        with_event = [
-            np.bincount(place, weights=column, minlength=averages.risk.size)
-            for column in (np.ones(values.size), values, values**2)
+        known = [
+            [
+                np.bincount(rank[part], weights=column, minlength=averages.risk.size)
+                for column in (np.ones(part.size), weight[part], weight[part] ** 2)
+            ]
+            for part in (np.flatnonzero(happened), np.flatnonzero(~happened & (weight > 0)))
         ]
-        return cls(averages, np.stack(with_event))
+        return cls(averages, np.asarray(known))
 
     def intercept(self) -> Quantity:
         """Calibration intercept with the slope held at 1 (calibration in the large).
@@ -110,9 +121,14 @@ class Calibration:
         return _wald(found, 1, LINE)
 
     @cached_property
-    def smooth(self) -> PseudoSmoother | str:
+    def weighted(self) -> RiskTable:
+        """The table of risks with weights in place of counts of people."""
+        return RiskTable(self.averages.risk, self.known[0, 1], self.known[1, 1])
+
+    @cached_property
+    def smoother(self) -> Smoother | str:
         """The smoothed curve, or why there is none."""
-        return PseudoSmoother.fit(self.averages, int(self.with_event[0].sum()))
+        return Smoother.fit(self.weighted)
 
 
 def _fitted(averages: Averages, *, slope: bool) -> Regression | None:
@@ -150,107 +166,56 @@ def _wald(found: Regression, index: int, method: str) -> Quantity:
 
 
 @dataclass(frozen=True)
-class PseudoSmoother:
-    """Regression of pseudo-values on a restricted cubic spline of cloglog(risk).
-
-    The pseudo-value curve of van Geloven et al., BMJ 2022;377:e069249, with a spline in place of
-    loess: it costs one regression however many people there are, and stays within 0 and 1.
-    """
-
-    spline: Smoother
-    coefficients: np.ndarray
-
-    @classmethod
-    def fit(cls, averages: Averages, events: int) -> PseudoSmoother | str:
-        """Fit; a sentence where no smoother can be fitted."""
-        if averages.risk.size < 2:
-            return EQUAL
-        predictor, people = averages.predictor, averages.people
-        running = np.cumsum(people)
-        shares = np.asarray(KNOT_SHARES[5 if events >= MANY_EVENTS else 3])
-        places = np.searchsorted(running, shares * running[-1], side="left")
-        knots = np.unique(predictor[np.minimum(places, predictor.size - 1)])
-        if knots.size < 3 or averages.risk.size <= knots.size:
-            knots = knots[:0]  # too few distinct risks to bend between: a straight line
-        centre = float(np.sum(predictor * people) / running[-1])
-        spread = math.sqrt(float(np.sum((predictor - centre) ** 2 * people) / running[-1]))
-        if not spread > 0:
-            return EQUAL
-        spline = Smoother(knots, centre, spread, np.empty(0))
-        design = spline.design(predictor)
-        start = np.zeros(design.shape[1])
-        start[:2] = centre, spread  # the predicted risks themselves
-        found = fit_rows(
-            design,
-            people[np.newaxis].astype(np.float64),
-            averages.total[np.newaxis],
-            start,
-            balanced=True,
-        )[0]
-        if not np.all(np.isfinite(found)):
-            return "The smoothing regression did not converge."
-        return cls(spline, found)
-
-    @property
-    def method(self) -> str:
-        size = self.spline.knots.size
-        terms = f"a restricted cubic spline ({size} knots)" if size else "a straight line"
-        return SMOOTHER.format(terms=terms)
-
-    def observed(self, predictor: np.ndarray) -> np.ndarray:
-        """The smoothed observed risk at each cloglog(risk)."""
-        return self.observed_rows(predictor, self.coefficients[np.newaxis])[0]
-
-    def observed_rows(self, predictor: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-        """The same for rows of other coefficients, shape (rows, risks)."""
-        line = np.einsum("rk,gk->rg", coefficients, self.spline.design(predictor))
-        return inverse_complementary_log_log(np.clip(line, -700.0, 30.0))
-
-    def errors(self, averages: Averages) -> np.ndarray:
-        """ICI, E50 and E90."""
-        distance = np.abs(self.observed(averages.predictor) - averages.risk)
-        return calibration_errors(distance, averages.people)[:3]
-
-
-@dataclass(frozen=True)
 class SmoothErrors:
     """Calibration errors with their intervals, and the replicates that a band is drawn from."""
 
     quantities: dict[str, Quantity]
+    smoother: Smoother | None = None
     coefficients: np.ndarray | None = None
 
 
 def smooth_errors(calibration: Calibration, replicates: int, seed: int) -> SmoothErrors:
     """ICI, E50 and E90 of the smoothed curve, with bootstrap intervals.
 
-    People are drawn with replacement, each with the risk and pseudo-value it has. With more than
-    :data:`GROUPS` distinct risks they are drawn from groups of neighbouring risks, people with
-    the event apart from the others: the number drawn from each is multinomial, and the sum of
-    their pseudo-values normal with the mean and variance that drawing them one by one would
-    give. So the cost does not grow with the number of people.
+    The curve is that of :class:`Smoother`, every person weighing the inverse of the chance of
+    not being censored: Austin, Harrell & van Klaveren, Statistics in Medicine 2020;39:2714-2742,
+    define the errors; the weights stand in for their hazard regression.
+
+    People are drawn with replacement, each with a known weight. With more than :data:`GROUPS`
+    distinct risks they are drawn from groups of neighbouring risks: the number drawn of each
+    group with the event, without it and lost is multinomial, and the sum of their weights normal
+    with the mean and the variance that drawing them one by one would give. So the cost does not
+    grow with the number of people.
     """
-    smoother = calibration.smooth
+    smoother = calibration.smoother
     if isinstance(smoother, str):
         missing = Quantity("Smoothed calibration curve; bootstrap", unavailable=smoother)
         return SmoothErrors(dict.fromkeys(ERRORS, missing))
     averages = calibration.averages
-    grouped = averages.grouped(averages.group_starts(GROUPS))
-    design = smoother.spline.design(grouped.predictor)
+    starts = averages.group_starts(GROUPS)
+    grouped = averages.grouped(starts)
+    predictor = special.logit(off_the_edge(grouped.risk))
+    design = smoother.design(predictor)
     drawn: list[np.ndarray] = []
     errors: list[np.ndarray] = []
-    for people, total in _replicates(calibration, replicates, seed):
-        coefficients = fit_rows(design, people, total, smoother.coefficients, balanced=True)
+    for people, events, non_events in _replicates(calibration, starts, replicates, seed):
+        coefficients = fit_logistic_rows(design, events, non_events, start=smoother.coefficients)
         lost = ~np.all(np.isfinite(coefficients), axis=1)
-        line = np.einsum("rk,gk->rg", np.where(lost[:, np.newaxis], 0.0, coefficients), design)
-        observed = inverse_complementary_log_log(np.clip(line, -700.0, 30.0))
-        found = calibration_errors(np.abs(observed - grouped.risk), people.astype(np.int64))[:, :3]
+        observed = smoother.observed_rows(design, np.where(lost[:, np.newaxis], 0.0, coefficients))
+        found = calibration_errors(np.abs(observed - grouped.risk), people)[:, : len(ERRORS)]
         found[lost] = np.nan
         drawn.append(coefficients)
         errors.append(found)
-    values, of_groups = smoother.errors(averages), smoother.errors(grouped)
+    values, of_groups = (
+        calibration_errors(
+            np.abs(smoother.observed(special.logit(off_the_edge(one.risk))) - one.risk),
+            one.people,
+        )
+        for one in (averages, grouped)
+    )
     replicated = np.concatenate(errors)
     exact = "" if grouped is averages else f" from {grouped.risk.size} groups of risks"
-    method = f"Smoother: {smoother.method}; bootstrap of people{exact}, percentile"
+    method = f"Smoother: weighted {smoother.method}; bootstrap of people{exact}, percentile"
     quantities = {
         name: percentile_quantity(
             float(values[index]),
@@ -262,35 +227,34 @@ def smooth_errors(calibration: Calibration, replicates: int, seed: int) -> Smoot
         )
         for index, name in enumerate(ERRORS)
     }
-    coefficients = np.concatenate(drawn)
-    return SmoothErrors(quantities, coefficients[np.all(np.isfinite(coefficients), axis=1)])
+    return SmoothErrors(quantities, smoother, np.concatenate(drawn))
 
 
 def _replicates(
-    calibration: Calibration, replicates: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Chunks of (people, sums of pseudo-values), each of shape (rows, groups)."""
-    averages = calibration.averages
-    starts = averages.group_starts(GROUPS)
-    everyone = np.stack((averages.people, averages.total, averages.squares))
-    cells = np.stack((calibration.with_event, everyone - calibration.with_event))
-    cells = np.add.reduceat(cells, starts, axis=2)
-    people, total, squares = (cells[:, row].ravel() for row in range(3))
-    filled = np.flatnonzero(np.round(people))
-    count = np.round(people[filled])
-    mean = total[filled] / count
-    # A sum of squares of nearly equal numbers leaves rounding where there is no variance.
-    variance = squares[filled] / count - mean**2
-    spread = np.sqrt(np.where(variance > 1e-9 * (1 + mean**2), variance, 0.0))
+    calibration: Calibration, starts: np.ndarray, replicates: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Chunks of people and of weights with and without the event, each of (rows, groups)."""
+    known = np.add.reduceat(calibration.known, starts, axis=2)
+    everyone = np.add.reduceat(calibration.averages.people, starts)
+    groups = everyone.size
+    count = np.concatenate((known[:, 0].ravel(), everyone - known[0, 0] - known[1, 0]))
+    weights = [np.append(known[:, row].ravel(), np.zeros(groups)) for row in (1, 2)]
+    filled = np.flatnonzero(count > 0.5)
+    count = np.round(count[filled])
+    mean = weights[0][filled] / count
+    # A sum of squares of equal numbers leaves rounding where there is no variance.
+    variance = weights[1][filled] / count - mean**2
+    spread = np.sqrt(np.where(variance > 1e-12 * mean**2, variance, 0.0))
     size = int(count.sum())
     for chunk, first in enumerate(range(0, replicates, CHUNK)):
         rows = min(CHUNK, replicates - first)
-        random = generator(seed, PSEUDO_VALUES, chunk)
-        drawn = np.zeros((rows, people.size))
-        sums = np.zeros((rows, people.size))
+        random = generator(seed, WEIGHTED_PEOPLE, chunk)
         times = random.multinomial(size, count / size, size=rows)
-        noise = random.standard_normal((rows, filled.size))
-        drawn[:, filled] = times
-        sums[:, filled] = times * mean + np.sqrt(times) * spread * noise
-        half = drawn.shape[1] // 2
-        yield drawn[:, :half] + drawn[:, half:], sums[:, :half] + sums[:, half:]
+        noise = random.standard_normal(times.shape)
+        drawn = np.zeros((rows, 3, groups), dtype=np.int64)
+        sums = np.zeros((rows, 3, groups))
+        drawn.reshape(rows, -1)[:, filled] = times
+        sums.reshape(rows, -1)[:, filled] = np.maximum(
+            times * mean + np.sqrt(times) * spread * noise, 0.0
+        )
+        yield drawn.sum(axis=1), sums[:, 0], sums[:, 1]
