@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from portal.showcase.numbers import coordinate, number
 from portal.tables import Kind
 
 if TYPE_CHECKING:
-    from portal.catalogue.models import Table
+    from portal.catalogue.models import Table, Variable
     from portal.tables import TableSchema
 
 MOST_VALUES = 6
@@ -48,19 +49,33 @@ class ShownColumn:
     bars: list[Bar]
 
 
-def shown_columns(table: Table, schema: TableSchema) -> list[ShownColumn]:
-    """The columns of a stored table, from the profile that was made when it arrived."""
-    return [_shown(column, schema) for column in table.profile.get("columns", [])]
+def shown_columns(
+    table: Table, schema: TableSchema, dictionary: Mapping[str, Variable]
+) -> list[ShownColumn]:
+    """The columns of a stored table, from the profile that was made when it arrived.
+
+    Parameters
+    ----------
+    dictionary
+        The dataset's variables by name: words for the columns that the schema does not declare.
+    """
+    return [_shown(column, schema, dictionary) for column in table.profile.get("columns", [])]
 
 
-def _shown(column: dict[str, Any], schema: TableSchema) -> ShownColumn:
+def _shown(
+    column: dict[str, Any], schema: TableSchema, dictionary: Mapping[str, Variable]
+) -> ShownColumn:
     declared = schema.column(column["name"])
+    variable = dictionary.get(column["name"])
+    label, unit = (variable.label, variable.unit) if variable else ("", "")
+    if declared is not None:
+        label, unit = _(declared.label), _(declared.unit) if declared.unit else ""
     summary, values = _summary(column)
     return ShownColumn(
         name=column["name"],
-        label=_(declared.label) if declared else "",
+        label=label,
         kind=kind_words(Kind(column["kind"])),
-        unit=_(declared.unit) if declared and declared.unit else "",
+        unit=unit,
         missing=_count(column["missing"]),
         summary=summary,
         values=values,

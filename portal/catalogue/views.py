@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.accounts.people import signed_in
 from portal.catalogue import actions
 from portal.catalogue.forms import DatasetForm, ShareForm, UploadForm, VariableFormSet
-from portal.catalogue.models import Dataset, Upload
+from portal.catalogue.models import Dataset, Upload, Variable
 from portal.catalogue.presentation import kind_words, shown_columns
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
@@ -67,13 +67,14 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
     evaluations = (
         Evaluation.objects.visible_to(request.user).filter(dataset=dataset).for_list()[:10]
     )
+    variables = list(dataset.variables.all())
     context = {
         "use_case": use_case,
         "section": "datasets",
         "dataset": dataset,
         "allowed": verbs_allowed(request.user, dataset),
-        "variables": dataset.variables.all(),
-        "holdings": [_holding(dataset, task) for task in use_case.tasks],
+        "variables": variables,
+        "holdings": [_holding(dataset, task, variables) for task in use_case.tasks],
         "rows": [listed(evaluation) for evaluation in evaluations],
         "shared_with": shared_with(dataset),
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
@@ -81,14 +82,15 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
     return render(request, use_case.templates("catalogue/dataset_detail.html"), context)
 
 
-def _holding(dataset: Dataset, task: Task) -> dict[str, Any]:
+def _holding(dataset: Dataset, task: Task, variables: list[Variable]) -> dict[str, Any]:
     """What the dataset holds for a task: each reference table or its absence, and predictions."""
     current = dataset.current_tables(task)
+    dictionary = {variable.name: variable for variable in variables}
     predictions = dataset.tables.filter(task=task.slug).exclude(model_version=None)
     return {
         "task": task,
         "tables": [
-            (schema, table, shown_columns(table, schema) if table else [])
+            (schema, table, shown_columns(table, schema, dictionary) if table else [])
             for schema in task.reference_tables
             for table in [current.get(schema.name)]
         ],

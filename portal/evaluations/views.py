@@ -24,7 +24,8 @@ from portal.figures import curve_table
 from portal.htmx import wants_fragment
 from portal.jobs.models import Status
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role
+from portal.organisations.roles import Role, Verb
+from portal.organisations.sharing import may
 from portal.pagination import page_of
 from portal.result import Result
 from portal.usecase import Task, UseCase
@@ -145,6 +146,8 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "evaluation": evaluation,
         "task": evaluation.declared_task,
         "may_manage": evaluation.may_be_managed_by(request.user),
+        "sees_dataset": may(request.user, Verb.VIEW, evaluation.dataset),
+        "sees_model": may(request.user, Verb.VIEW, evaluation.model_version.model),
     }
     if evaluation.state == Status.SUCCEEDED:
         if wants_fragment(request):  # the job ended while its page was watched: load the result
@@ -160,9 +163,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "elapsed": duration(elapsed_seconds(evaluation)),
         "expected": duration(expected_seconds(evaluation)),
         "most_attempts": settings.JOB_ATTEMPTS,
-        "protocol": presentation.protocol_lines(
-            evaluation.declared_task, evaluation.protocol
-        ),
+        "protocol": presentation.protocol_lines(evaluation.declared_task, evaluation.protocol),
     }
     name = "evaluations/_job.html" if wants_fragment(request) else "evaluations/job.html"
     return render(request, use_case.templates(name), context)

@@ -56,9 +56,7 @@ def performance_forest(rows: Iterable[PerformanceRow]) -> Forest:
         patients = summary.population.get("patients") if summary else None
         drawn.append(ForestRow(name, patients, row.estimate))
         estimate = row.estimate
-        ends += [
-            end for end in (estimate.lower, estimate.value, estimate.upper) if end is not None
-        ]
+        ends += [end for end in (estimate.lower, estimate.value, estimate.upper) if end is not None]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     margin = 0.04 * (high - low) or 0.05
     return Forest(tuple(drawn), overall=None, pooled=None, low=low - margin, high=high + margin)
