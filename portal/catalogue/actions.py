@@ -119,7 +119,8 @@ def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: Us
 def shown_file_name(name: str) -> str:
     """The last part of a file name as a person's computer sent it, harmless to show."""
     last = PurePosixPath(PureWindowsPath(name).name).name
-    return "".join(character for character in last if character.isprintable())[:200] or "file"
+    shown = "".join(character for character in last if character.isprintable())[:200]
+    return shown if shown.strip(". ") else "file"
 
 
 @transaction.atomic

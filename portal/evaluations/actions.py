@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from portal.catalogue.models import Dataset, Table
 from portal.evaluations.models import Evaluation, LogLine, StoredResult
-from portal.jobs.models import FINAL, Status
+from portal.jobs.models import Status
 from portal.jobs.tasks import wake
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
@@ -144,24 +144,23 @@ def submit_evaluation(
         tables=ready.tables,
         protocol=protocol,
     )
-    same = Evaluation.objects.filter(organisation=organisation, fingerprint=mark).exclude(
-        status__in=(Status.FAILED, Status.CANCELLED)
+    evaluation = Evaluation(
+        use_case=dataset.use_case,
+        task=task.slug,
+        organisation=organisation,
+        submitted_by=by,
+        dataset=dataset,
+        model_version=model_version,
+        protocol=protocol.model_dump(mode="json"),
+        engine=task.engine,
+        fingerprint=mark,
     )
+    same = Evaluation.objects.asking_the_same(evaluation)
     if found := same.first():
         return found, False
     try:
         with transaction.atomic():
-            evaluation = Evaluation.objects.create(
-                use_case=dataset.use_case,
-                task=task.slug,
-                organisation=organisation,
-                submitted_by=by,
-                dataset=dataset,
-                model_version=model_version,
-                protocol=protocol.model_dump(mode="json"),
-                engine=task.engine,
-                fingerprint=mark,
-            )
+            evaluation.save()
             evaluation.tables.set(ready.tables.values())
             grant_to_owner(evaluation, organisation)
             # The holder always sees what was found in its data.
@@ -282,14 +281,11 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
         by
     ).contains(evaluation.model_version):
         raise PermissionError("The dataset or the model is no longer shared with you.")
-    same = Evaluation.objects.filter(
-        organisation=evaluation.organisation, fingerprint=evaluation.fingerprint
-    ).exclude(pk=evaluation.pk)
     try:
         with transaction.atomic():
             queued = Evaluation.objects.put_back(evaluation.pk)
     except IntegrityError:
-        found = same.exclude(status__in=[s for s in FINAL if s != Status.SUCCEEDED]).first()
+        found = Evaluation.objects.asking_the_same(evaluation).first()
         raise SubmissionRefused(
             [_("The same evaluation has been submitted meanwhile: %(address)s")
              % {"address": found.get_absolute_url() if found else ""}]

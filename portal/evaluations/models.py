@@ -64,6 +64,15 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
     def succeeded(self) -> Self:
         return self.filter(status=Status.SUCCEEDED)
 
+    def asking_the_same(self, evaluation: Evaluation) -> Self:
+        """Evaluations by which the same organisation asked, or asks, the same question."""
+        return self.filter(
+            organisation=evaluation.organisation,
+            dataset=evaluation.dataset,
+            model_version=evaluation.model_version,
+            fingerprint=evaluation.fingerprint,
+        ).exclude(status__in=(Status.FAILED, Status.CANCELLED))
+
     def for_list(self) -> Self:
         """With what a row of a list shows, in one query."""
         return self.select_related(
@@ -120,7 +129,7 @@ class Evaluation(Job):
                 name="evaluation_fingerprint_runs_once",
             ),
             models.UniqueConstraint(
-                fields=["organisation", "fingerprint"],
+                fields=["organisation", "dataset", "model_version", "fingerprint"],
                 condition=models.Q(status__in=(Status.QUEUED, Status.RUNNING, Status.SUCCEEDED)),
                 name="evaluation_asked_once_by_an_organisation",
             ),

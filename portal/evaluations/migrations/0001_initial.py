@@ -165,7 +165,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='evaluation',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('queued', 'running', 'succeeded'))), fields=('organisation', 'fingerprint'), name='evaluation_asked_once_by_an_organisation'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('queued', 'running', 'succeeded'))), fields=('organisation', 'dataset', 'model_version', 'fingerprint'), name='evaluation_asked_once_by_an_organisation'),
         ),
         migrations.AddConstraint(
             model_name='evaluation',
