@@ -1,0 +1,404 @@
+"""Evaluating a detector of pulmonary lesions: tables and protocol in, Result out. No Django."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from portal.result import Curve, Estimate, Note, Pooled, Result, Subgroup
+from portal.tables import LoadedTable
+from portal.usecase import Progress, gettext_noop, no_progress
+from usecases.estimates import estimate_of, inputs_of, pooled_of
+from usecases.groups import Group, Groups, check_subgroups
+from usecases.metastasis import lung_curves
+from usecases.metastasis.lung_protocol import LungProtocol
+from usecases.metastasis.scans import Scans
+from usecases.statistics import froc
+from usecases.statistics.detection import Detections
+from usecases.statistics.disclosure import hidden
+from usecases.statistics.quantity import Quantity
+
+ENGINE = "metastasis-lung-ct/1"
+"""Raised with every change that moves a number."""
+
+AT = "false_positives_per_scan"
+SINGLE = (
+    "cpm",
+    "lesion_average_precision",
+    "case_auroc",
+    "afroc_area",
+    "weighted_afroc_area",
+)
+"""The measures that are not taken at an operating point."""
+
+BOTH = ("case_auroc", "afroc_area", "weighted_afroc_area")
+"""Those that compare cases with a lesion to cases without one."""
+
+SIZE_COLUMN = "diameter_mm"
+HIDDEN = ("hits", "misses")
+
+READING = gettext_noop("Matching marks to lesions")
+EVERYONE = gettext_noop("Evaluating all scans")
+SUBGROUPS = gettext_noop("Evaluating sites and subgroups")
+POOLING = gettext_noop("Pooling over sites")
+DONE = gettext_noop("Done")
+
+
+@dataclass
+class _Measured:
+    """What was found in all scans or in a group of them."""
+
+    sensitivity: dict[float, Quantity]
+    single: dict[str, Quantity]
+    of_sizes: list[list[Quantity]] = field(default_factory=list)
+    free_response: froc.Measured | None = None
+
+
+def evaluate_lung(
+    tables: Mapping[str, LoadedTable],
+    protocol: LungProtocol,
+    progress: Progress = no_progress,
+) -> Result:
+    """Evaluate a detector's marks on scans.
+
+    Parameters
+    ----------
+    tables : mapping
+        ``cases`` (case_id, further columns), ``lesions`` (case_id, lesion_id, x, y, z,
+        diameter_mm, optional excluded) and ``predictions`` (case_id, x, y, z, score), validated.
+    protocol : LungProtocol
+    progress : callable
+        Called with a stage and the fraction done.
+
+    Returns
+    -------
+    Result
+        The same bytes for the same rows in any order.
+
+    Raises
+    ------
+    Refused
+        If the tables do not fit each other or the protocol; the message says what to do.
+    """
+    progress(READING, 0.0)
+    check_subgroups(tables["cases"].frame, protocol.subgroups, ("case_id",))
+    scans = Scans.of(
+        tables,
+        matching=protocol.matching,
+        tolerance=protocol.tolerance,
+        most=protocol.maximum_marks,
+    )
+    return _Evaluation(tables, protocol, progress, scans).result()
+
+
+class _Evaluation:
+    """One run: what is known while the Result comes together."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, LoadedTable],
+        protocol: LungProtocol,
+        progress: Progress,
+        scans: Scans,
+    ) -> None:
+        self.tables, self.protocol, self.progress, self.scans = tables, protocol, progress, scans
+        self.groups = Groups.of(
+            scans.frame, protocol.subgroups, protocol.smallest_count, scans.counts
+        )
+        self.estimates: list[Estimate] = []
+        self.warnings: list[Note] = []
+        self.suppressed: list[Note] = []
+        self.curves: dict[str, Curve] = {}
+        self.population: dict[str, Any] = {}
+        self.pooled: list[Pooled] = []
+
+    def result(self) -> Result:
+        found = self.scans.found
+        self._population()
+        self._warn()
+        self.warnings += self.groups.warnings
+        share = 0.1 + 0.85 / (1 + len(self.groups) / 2)
+        sizes = lung_curves.size_bands(found)
+        grid = lung_curves.grid_of(
+            found, self.protocol.operating_points, self.protocol.smallest_count
+        )
+        everyone = self._measure(found, self._ticker(EVERYONE, 0.1, share), sizes, grid)
+        self._add(everyone, None)
+        self._add_sizes(everyone, sizes)
+        self._curves(everyone, grid)
+        by_site = self._groups(share)
+        self.progress(POOLING, 0.95)
+        if len(by_site) > 1:
+            self._pool(by_site)
+        result = Result(
+            use_case="metastasis",
+            task="lung-ct",
+            engine=ENGINE,
+            protocol=self.protocol.model_dump(mode="json"),
+            inputs=inputs_of(self.tables),
+            population=self.population,
+            estimates=self.estimates,
+            pooled=self.pooled,
+            curves=self.curves,
+            warnings=self.warnings,
+            suppressed=self.suppressed,
+        )
+        self.progress(DONE, 1.0)
+        return result
+
+    def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
+        return lambda fraction: self.progress(stage, low + (high - low) * fraction)
+
+    def _groups(self, share: float) -> list[_Measured]:
+        """Evaluate each site and subgroup; the sites' measures, to be pooled."""
+        self.suppressed += self.groups.suppressed
+        if len(self.groups):
+            self.population["subgroups"] = {
+                column: dict(names) for column, names in self.groups.population.items()
+            }
+        by_site: list[_Measured] = []
+        sites: list[dict[str, Any]] = []
+        total = max(1, len(self.groups))
+        for index, group in enumerate(self.groups):
+            low, high = (share + (0.95 - share) * (index + end) / total for end in (0, 1))
+            part = self.scans.part(group.mask)
+            measured = self._measure(part, self._ticker(SUBGROUPS, low, high))
+            self._add(measured, group.subgroup)
+            if group.column == self.groups.site:
+                by_site.append(measured)
+                sites.append(_case_mix(group, part))
+        if sites:
+            self.population["sites"] = sites
+        return by_site
+
+    def _measure(
+        self,
+        found: Detections,
+        tick: Callable[[float], None],
+        sizes: list[np.ndarray] | None = None,
+        grid: tuple[float, ...] = (),
+    ) -> _Measured:
+        points, minimum = self.protocol.operating_points, self.protocol.minimum_events
+        with_lesion = int(np.count_nonzero(found.lesions_per_case))
+        reason = _too_few(with_lesion, minimum, "with a lesion")
+        if reason:
+            missing = Quantity("None", unavailable=reason)
+            return _Measured(dict.fromkeys(points, missing), dict.fromkeys(SINGLE, missing))
+        settings = froc.Settings(
+            points, self.protocol.bootstrap_replicates, self.protocol.seed, grid
+        )
+        free = froc.measure(found, settings, sizes or [], tick)
+        single = {
+            "cpm": free.cpm,
+            "lesion_average_precision": free.average_precision,
+            "case_auroc": froc.case_auroc(found),
+            "afroc_area": free.afroc_area,
+            "weighted_afroc_area": free.weighted_afroc_area,
+        }
+        reason = _too_few(found.cases - with_lesion, minimum, "without a lesion")
+        if reason:
+            single.update(dict.fromkeys(BOTH, Quantity("None", unavailable=reason)))
+        return _Measured(
+            dict(zip(points, free.sensitivity, strict=True)), single, free.of_groups, free
+        )
+
+    def _add(self, measured: _Measured, subgroup: Subgroup | None) -> None:
+        self.estimates.append(estimate_of("cpm", measured.single["cpm"], None, subgroup))
+        for point, quantity in measured.sensitivity.items():
+            self.estimates.append(estimate_of("sensitivity", quantity, {AT: point}, subgroup))
+        for name in SINGLE[1:]:
+            self.estimates.append(estimate_of(name, measured.single[name], None, subgroup))
+
+    def _add_sizes(self, measured: _Measured, sizes: list[np.ndarray]) -> None:
+        """The sensitivity of each band of diameters, at the false positives of all lesions."""
+        if not measured.of_sizes:
+            return
+        found, protocol = self.scans.found, self.protocol
+        columns: dict[str, list[Any]] = {
+            name: [] for name in ("size", "lesions", AT, "sensitivity", "lower", "upper")
+        }
+        lesions = [int(np.count_nonzero(band)) for band in sizes]
+        unseen = hidden([*lesions, found.lesions - sum(lesions)], protocol.smallest_count)
+        for index, name in enumerate(lung_curves.size_names()):
+            cases = np.unique(found.lesion_case[sizes[index]]).size
+            reason = _too_few(
+                cases, max(protocol.minimum_events, protocol.smallest_count), f"with one {name}"
+            )
+            for point, quantity in zip(
+                protocol.operating_points, measured.of_sizes[index], strict=True
+            ):
+                if reason:
+                    quantity = Quantity(quantity.method, unavailable=reason)
+                self.estimates.append(
+                    estimate_of(
+                        "sensitivity",
+                        quantity,
+                        {AT: point},
+                        Subgroup(column=SIZE_COLUMN, value=name),
+                    )
+                )
+                row = (
+                    name,
+                    None if index in unseen and lesions[index] else lesions[index],
+                    point,
+                    quantity.value,
+                    quantity.lower,
+                    quantity.upper,
+                )
+                for column, value in zip(columns.values(), row, strict=True):
+                    column.append(value)
+        self.curves["sensitivity_by_size"] = Curve(
+            method=f"Sensitivity at the false positives of all lesions; {froc.BOOTSTRAP}",
+            columns=columns,
+        )
+
+    def _curves(self, measured: _Measured, grid: tuple[float, ...]) -> None:
+        found, smallest = self.scans.found, self.protocol.smallest_count
+        counts = self.scans.counts(np.ones(found.cases, dtype=bool))
+        if measured.free_response is None or counts["events"] < smallest:
+            self.suppressed.append(
+                Note(
+                    code="curves",
+                    message="No curve is given: "
+                    + (
+                        measured.single["cpm"].unavailable
+                        or f"fewer than {smallest} cases have a lesion."
+                    ),
+                )
+            )
+            self.curves.pop("sensitivity_by_size", None)
+            return
+        self.curves["froc"] = lung_curves.froc_curve(found, grid, measured.free_response)
+        if measured.single["case_auroc"].unavailable or counts["non_events"] < smallest:
+            return
+        self.curves["case_roc"] = lung_curves.case_roc_curve(found, smallest)
+        self.curves["afroc"] = lung_curves.afroc_curve(found, smallest)
+
+    def _population(self) -> None:
+        found, smallest = self.scans.found, self.protocol.smallest_count
+        everyone = self.scans.counts(np.ones(found.cases, dtype=bool))
+        shown: dict[str, int | None] = {
+            "rows": found.cases,
+            "patients": found.cases,
+            "events": everyone["events"],
+            "non_events": everyone["non_events"],
+            "without_prediction": self.scans.without_marks,
+            "lesions": found.lesions,
+            "excluded_findings": self.scans.excluded,
+            "hits": found.hits,
+            "misses": found.misses,
+            "false_positives": found.false_positives,
+            "ignored": found.ignored,
+            "duplicates": found.duplicates,
+            "shared": found.shared,
+            "candidates": self.scans.marks,
+            "candidates_used": found.candidates_used,
+        }
+        few = [
+            pair
+            for pair in (("events", "non_events"), HIDDEN)
+            if any(0 < (shown[name] or 0) < smallest for name in pair)
+        ]
+        for pair in few:
+            shown.update(dict.fromkeys(pair))
+        if few:
+            if ("events", "non_events") in few and found.lesions:
+                shown["lesions"] = shown["hits"] = shown["misses"] = None
+            words = " and of ".join(
+                "cases with and without a lesion" if pair != HIDDEN else "hits and misses"
+                for pair in few
+            )
+            self.suppressed.append(
+                Note(
+                    code="counts",
+                    message=f"The numbers of {words} are hidden, because one of them is below "
+                    f"{smallest}.",
+                )
+            )
+        self.population.update(shown)
+
+    def _warn(self) -> None:
+        found = self.scans.found
+        if self.scans.without_marks:
+            self._note(
+                "without_marks",
+                f"The detector marked nothing in {self.scans.without_marks:,} of {found.cases:,} "
+                "cases. They count: their lesions are missed, and such a case ranks below every "
+                "case with a mark.",
+                cases=self.scans.without_marks,
+            )
+        over = self.scans.marks - found.candidates_used
+        if over:
+            self._note(
+                "marks_left_out",
+                f"{over:,} marks were left out: of a case with more than "
+                f"{self.protocol.maximum_marks} marks, those that score strictly above the next "
+                "one are used.",
+                marks=over,
+            )
+        if found.shared:
+            self._note(
+                "overlapping_lesions",
+                "Some marks lie within reach of several lesions and hit each of them: "
+                f"{found.shared:,} hits come from marks that also hit another lesion.",
+                hits=found.shared,
+            )
+        scores = np.concatenate((found.false_score, found.lesion_score))
+        scores = scores[scores > -np.inf]
+        if scores.size > 1 and np.ptp(scores) == 0:
+            self._note(
+                "one_score",
+                "All marks have the same score, so the curve is a straight line from nothing to "
+                "all marks; sensitivities before its end are shares of that line.",
+            )
+        most = found.false_positives / found.cases
+        beyond = [point for point in self.protocol.operating_points if point > most]
+        if beyond:
+            self._note(
+                "curve_ends",
+                f"The detector makes {most:.3g} false positives per scan in all; the sensitivity "
+                f"at {', '.join(f'{point:g}' for point in beyond)} is that of all its marks.",
+                false_positives_per_scan=most,
+            )
+
+    def _note(self, code: str, message: str, **values: float) -> None:
+        self.warnings.append(Note(code=code, message=message, values=values))
+
+    def _pool(self, by_site: list[_Measured]) -> None:
+        self.pooled.append(pooled_of("cpm", "logit", [site.single["cpm"] for site in by_site]))
+        for point in self.protocol.operating_points:
+            quantities = [site.sensitivity[point] for site in by_site]
+            self.pooled.append(pooled_of("sensitivity", "logit", quantities, {AT: point}))
+        for name in SINGLE[1:]:
+            quantities = [site.single[name] for site in by_site]
+            self.pooled.append(pooled_of(name, "logit", quantities))
+
+
+def _too_few(cases: int, minimum: int, words: str) -> str | None:
+    """Why nothing is estimated; None where there are enough cases."""
+    if cases == 0:
+        return f"There is no case {words}; at least {minimum} are needed."
+    if cases < minimum:
+        return f"There are fewer than {minimum} cases {words}; at least {minimum} are needed."
+    return None
+
+
+def _case_mix(group: Group, part: Detections) -> dict[str, Any]:
+    """How many lesions the scans of a site hold, and how large they are."""
+    lesions_per_case = mean = spread = None
+    diameter = part.lesion_diameter[part.lesion_diameter > 0]
+    if None not in group.counts.values():
+        lesions_per_case = part.lesions / part.cases
+        if diameter.size > 1:
+            mean, spread = float(np.mean(diameter)), float(np.std(diameter, ddof=1))
+    return {
+        "site": group.value,
+        "patients": group.counts["patients"],
+        "events": group.counts["events"],
+        "lesions_per_case": lesions_per_case,
+        "mean_diameter_mm": mean,
+        "sd_diameter_mm": spread,
+    }
