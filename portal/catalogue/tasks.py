@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 @app.task(name="portal.catalogue.run_upload")
 def run_upload(pk: int) -> None:
     """Validate and convert one uploaded file; delivering the message twice does nothing."""
-    upload = Upload.objects.claim(pk, worker=worker_name())
+    upload = patiently(lambda: Upload.objects.claim(pk, worker=worker_name()))
     if upload is None:
         return
     try:

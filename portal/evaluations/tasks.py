@@ -44,7 +44,7 @@ class _Failure(Exception):  # noqa: N818 - a sentence for the person, and what h
 @app.task(name="portal.evaluations.run_evaluation")
 def run_evaluation(pk: int) -> None:
     """Run one evaluation; delivering the message twice does nothing."""
-    evaluation = claim(pk)
+    evaluation = patiently(lambda: claim(pk))
     if evaluation is None:
         return
     try:
