@@ -146,6 +146,8 @@ USE_TZ = True
 # Files
 MEDIA_ROOT = Path(os.environ.get("MEDIA_ROOT") or LOCAL_ROOT / "media")
 MAX_UPLOAD_BYTES = environment.number("MAX_UPLOAD_BYTES", default=2 * 1024**3)
+SMALLEST_COUNT = environment.number("SMALLEST_COUNT", default=10)
+"""Counts of people below this leave no site, whatever a protocol asks."""
 MAX_ARTEFACT_BYTES = environment.number("MAX_ARTEFACT_BYTES", default=256 * 1024**2)
 FILE_UPLOAD_HANDLERS = ["portal.catalogue.uploading.LimitedUploadHandler"]
 # On the same file system as the stored files, so that a finished upload is moved, not copied.

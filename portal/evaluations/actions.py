@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -73,17 +74,26 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
 
 
 def protocol_reasons(protocol: Protocol, tables: dict[str, Table], task: Task) -> list[str]:
-    """What the protocol asks of the tables that they do not hold."""
+    """What the protocol asks that the tables do not hold, or that the site does not give."""
+    reasons = []
+    for name, value in (
+        ("smallest_count", protocol.smallest_count),
+        ("minimum_events", protocol.minimum_events),
+    ):
+        if value < settings.SMALLEST_COUNT:
+            reasons.append(
+                _("“%(name)s” is %(value)d; this site shows nothing about fewer than %(least)d "
+                  "people.") % {"name": name, "value": value, "least": settings.SMALLEST_COUNT}
+            )  # fmt: skip
     first = tables.get(task.tables[0].name)
-    if first is None:
-        return []
-    unknown = [column for column in protocol.subgroups if column not in first.column_names]
-    if not unknown:
-        return []
-    return [
-        _("There is no column %(columns)s to make subgroups of; there are: %(known)s.")
-        % {"columns": ", ".join(unknown), "known": ", ".join(first.column_names)}
-    ]
+    if first is not None:
+        unknown = [column for column in protocol.subgroups if column not in first.column_names]
+        if unknown:
+            reasons.append(
+                _("There is no column %(columns)s to make subgroups of; there are: %(known)s.")
+                % {"columns": ", ".join(unknown), "known": ", ".join(first.column_names)}
+            )
+    return reasons
 
 
 def fingerprint(
