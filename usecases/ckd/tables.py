@@ -51,3 +51,47 @@ PREDICTIONS_BINARY = TableSchema(
     refers_to="cohort",
 )
 """What a model said about each of them."""
+
+COHORT_SURVIVAL = TableSchema(
+    name="cohort",
+    title=gettext_noop("Cohort"),
+    columns=(
+        _PATIENT,
+        Column(
+            "time",
+            Kind.NUMBER,
+            gettext_noop("Time to the event, to death, or to the end of follow-up"),
+            unit=gettext_noop("years"),
+            minimum=0,
+            exclusive_minimum=True,
+        ),
+        Column(
+            "event",
+            Kind.INTEGER,
+            gettext_noop("What ended it (0: follow-up, 1: kidney failure, 2: death before it)"),
+            allowed=(0, 1, 2),
+        ),
+    ),
+    key=("patient_id",),
+    extra_columns=True,
+)
+"""Who was followed, how long, and what ended it; other columns as for a yes/no outcome."""
+
+PREDICTIONS_SURVIVAL = TableSchema(
+    name="predictions",
+    title=gettext_noop("Predictions"),
+    columns=(
+        _PATIENT,
+        Column(
+            "risk",
+            Kind.NUMBER,
+            gettext_noop("Predicted risk of the event by the horizon"),
+            unit=gettext_noop("probability"),
+            minimum=0,
+            maximum=1,
+        ),
+    ),
+    key=("patient_id",),
+    refers_to="cohort",
+)
+"""What a model said about each of them."""

@@ -6,7 +6,17 @@ from portal.usecase import Measure, Task, UseCase, gettext_noop
 from usecases.ckd.evaluation import ENGINE, BinaryProtocol, evaluate_binary
 from usecases.ckd.figures import FIGURES
 from usecases.ckd.findings import find
-from usecases.ckd.tables import COHORT_BINARY, PREDICTIONS_BINARY
+from usecases.ckd.survival_evaluation import ENGINE as SURVIVAL_ENGINE
+from usecases.ckd.survival_evaluation import SurvivalProtocol, evaluate_survival
+from usecases.ckd.survival_figures import FIGURES as SURVIVAL_FIGURES
+from usecases.ckd.survival_findings import find as find_survival
+from usecases.ckd.survival_words import MEASURES as SURVIVAL_MEASURES
+from usecases.ckd.tables import (
+    COHORT_BINARY,
+    COHORT_SURVIVAL,
+    PREDICTIONS_BINARY,
+    PREDICTIONS_SURVIVAL,
+)
 
 MEASURES = (
     Measure(
@@ -213,6 +223,24 @@ BINARY = Task(
     engine=ENGINE,
 )
 
+SURVIVAL = Task(
+    slug="survival",
+    title=gettext_noop("Risk by a horizon, death competing"),
+    summary=gettext_noop(
+        "Compares the risks that a model gave with what happened by a horizon to patients of whom "
+        "some die first and some are lost: does it rank them, are its risks right, does acting on "
+        "them help, and would local recalibration?"
+    ),
+    tables=(COHORT_SURVIVAL, PREDICTIONS_SURVIVAL),
+    protocol=SurvivalProtocol,
+    evaluate=evaluate_survival,
+    measures=SURVIVAL_MEASURES,
+    headline=("auc", "observed_expected_ratio", "calibration_slope", "net_benefit"),
+    figures=SURVIVAL_FIGURES,
+    find=find_survival,
+    engine=SURVIVAL_ENGINE,
+)
+
 USE_CASE = UseCase(
     slug="ckd",
     title=gettext_noop("Chronic kidney disease"),
@@ -223,5 +251,5 @@ USE_CASE = UseCase(
     ),
     lead="Aarhus University Hospital",
     colour="kidney",
-    tasks=(BINARY,),
+    tasks=(BINARY, SURVIVAL),
 )

@@ -123,7 +123,7 @@ def measure(
     tick(0.0)
     if found.reason is None:
         found.single["expected_risk"] = survival_calibration.expected_risk(follow)
-        found.single["death_risk"] = death_risk(follow)
+        found.single["death_risk"] = _of_deaths(follow, death_risk, settings.smallest_count)
         found.calibration = _variant(follow, settings, found, "")
     else:
         _missing(found, settings, found.reason, "")
@@ -133,7 +133,9 @@ def measure(
     censored = follow.deaths_censored if follow.people else follow
     reason = too_few(censored, settings.minimum_events)
     if reason is None and found.reason is None:
-        found.single["kaplan_meier_excess"] = kaplan_meier_excess(follow)
+        found.single["kaplan_meier_excess"] = _of_deaths(
+            follow, kaplan_meier_excess, settings.smallest_count
+        )
         _variant(censored, settings, found, CENSORED)
         tick(0.5)
         found.pairs = concordance(censored)
@@ -148,6 +150,15 @@ def measure(
         _update(follow, settings, found, tick)
     tick(1.0)
     return found
+
+
+def _of_deaths(
+    follow: FollowUp, quantity: Callable[[FollowUp], Quantity], smallest: int
+) -> Quantity:
+    """``quantity``, unless it would give away how few people died."""
+    if 0 < follow.total_deaths < smallest:
+        return _none(f"Fewer than {smallest} people died without the event.")
+    return quantity(follow)
 
 
 def _variant(follow: FollowUp, settings: Settings, found: Measured, suffix: str) -> Calibration:

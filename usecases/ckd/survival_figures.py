@@ -1,0 +1,244 @@
+"""The figures of ckd/survival, drawn from a stored Result alone. No Django."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from portal.figures import colour, empty_figure, headline
+from portal.marks import DOTS, band, column, label, nearest_point, reference, share_axis, why
+from portal.usecase import Figure, Translate, gettext_noop
+from usecases.ckd.calibration_figure import draw_calibration, risk_shown
+from usecases.ckd.figures import draw_decision, draw_roc
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from portal.result import Curve, Result
+
+UPDATE_LINES = (
+    ("as_it_is", gettext_noop("as it is"), "uc", None),
+    ("recalibrated_baseline", gettext_noop("new baseline"), "series-2", "7px 3px"),
+    ("recalibrated_slope", gettext_noop("new baseline and slope"), "series-3", DOTS),
+)
+"""Column of the curve, words, colour and dash of each line: never told apart by colour alone."""
+
+
+def draw_observed(result: Result, _: Translate) -> go.Figure:
+    """The observed risks of the event and of death over time, and the risk predicted."""
+    import plotly.graph_objects as go
+
+    curve = result.curves.get("observed")
+    if curve is None:
+        return empty_figure(why(result, "observed_risk", _))
+    times = column(curve, "time")
+    event, death = column(curve, "event"), column(curve, "death")
+    figure = go.Figure(
+        [
+            band(curve_of(curve, "event"), "time"),
+            _line(times, event, _("the event"), "uc", None, _),
+        ]
+    )
+    shown = [value for value in [*event, *column(curve, "event_upper")] if value is not None]
+    if any(death):
+        figure.add_trace(_line(times, death, _("death before it"), "ink-2", DOTS, _))
+        shown += [value for value in death if value is not None]
+    expected = headline(result, "expected_risk")
+    if expected is not None and expected.value is not None:
+        shown.append(expected.value)
+        figure.add_trace(
+            go.Scatter(
+                x=[times[-1]],
+                y=[expected.value],
+                mode="markers",
+                name=_("predicted"),
+                marker={
+                    "symbol": "diamond-open",
+                    "size": 11,
+                    "color": colour("ink"),
+                    "line": {"width": 2},
+                },
+                cliponaxis=False,
+                hovertemplate=_("predicted {value}").format(value="%{y:.2%}") + "<extra></extra>",
+            )
+        )
+        label(
+            figure,
+            times[-1],
+            expected.value,
+            _("predicted"),
+            xanchor="right",
+            yanchor="bottom" if expected.value >= (event[-1] or 0) else "top",
+            xshift=-9,
+            name="ink",
+        )
+    top = 1.08 * max(shown) or 1
+    for values, words, name in ((death, _("death before it"), "ink-2"), (event, _("event"), "uc")):
+        place = nearest_point(times, values, 0.5 * times[-1])
+        if place is not None and any(values):
+            label(
+                figure,
+                *place,
+                f"<b>{words}</b>",
+                xanchor="right",
+                yanchor="bottom",
+                name=name,
+                xshift=-6,
+                yshift=4,
+            )
+    share_axis(figure.layout.yaxis, _("observed risk"), top)
+    figure.update_xaxes(title_text=_("years"), range=[0, 1.02 * times[-1]])
+    return figure
+
+
+def curve_of(curve: Curve, name: str) -> Curve:
+    """The curve with the interval of one of its columns as ``lower`` and ``upper``."""
+    columns = {"time": column(curve, "time")}
+    columns |= {end: column(curve, f"{name}_{end}") for end in ("lower", "upper")}
+    return curve.model_copy(update={"columns": columns})
+
+
+def _line(
+    x: list[float | None],
+    y: list[float | None],
+    words: str,
+    name: str,
+    dash: str | None,
+    _: Translate,
+) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name=words,
+        line={"color": colour(name), "width": 2.5, **({"dash": dash} if dash else {})},
+        hovertemplate=f"{words}<br>"
+        + _("by {time} years: {value}").format(time="%{x:.2f}", value="%{y:.2%}")
+        + "<extra></extra>",
+    )
+
+
+def draw_survival_roc(result: Result, _: Translate) -> go.Figure:
+    """Sensitivity against false positives at the horizon, with the area."""
+    if "roc" not in result.curves:
+        return empty_figure(why(result, "auc", _))
+    figure = draw_roc(result, _)
+    auc = headline(result, "auc")
+    if auc is not None and auc.value is not None:
+        interval = ""
+        if auc.lower is not None and auc.upper is not None:
+            interval = f"<br>95% CI {auc.lower:.3f}\N{EN DASH}{auc.upper:.3f}"
+        figure.add_annotation(
+            text=f"<b>AUC {auc.value:.3f}</b>{interval}",
+            x=1,
+            y=0.04,
+            xanchor="right",
+            yanchor="bottom",
+            align="right",
+            showarrow=False,
+            font={"size": 14, "color": colour("uc")},
+        )
+    return figure
+
+
+def draw_updating(result: Result, _: Translate) -> go.Figure:
+    """Smoothed calibration of the model as it is, and of its updates."""
+    import plotly.graph_objects as go
+
+    curve = result.curves.get("updated_calibration")
+    if curve is None:
+        return empty_figure(why(result, "calibration_slope", _))
+    most = risk_shown(result)
+    predicted = column(curve, "predicted")
+    figure = go.Figure([reference([0, 1], [0, 1])])
+    tops = [most]
+    for name, words, shade, dash in UPDATE_LINES:
+        if name not in curve.columns:
+            continue
+        observed = column(curve, name)
+        figure.add_trace(
+            go.Scatter(
+                x=predicted,
+                y=observed,
+                mode="lines",
+                name=_(words),
+                line={"color": colour(shade), "width": 2.5, **({"dash": dash} if dash else {})},
+                hovertemplate=f"{_(words)}<br>"
+                + _("predicted {value}").format(value="%{x:.1%}")
+                + "<br>"
+                + _("observed {value} (smoothed)").format(value="%{y:.1%}")
+                + "<extra></extra>",
+            )
+        )
+        tops += [
+            value
+            for at, value in zip(predicted, observed, strict=True)
+            if at is not None and value is not None and at <= most
+        ]
+    at = 0.35 * most
+    label(figure, at, at, _("as predicted"), xanchor="right", yanchor="bottom", xshift=-4)
+    share_axis(figure.layout.yaxis, _("observed risk"), min(1, 1.05 * max(tops)))
+    share_axis(figure.layout.xaxis, _("predicted risk"), most)
+    figure.update_layout(
+        showlegend=True,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+    )
+    figure.update_traces(showlegend=False, selector={"hoverinfo": "skip"})
+    return figure
+
+
+FIGURES = (
+    Figure(
+        slug="calibration",
+        question=gettext_noop("Are predicted risks the risks observed?"),
+        curves=("calibration", "calibration_groups", "risk_distribution"),
+        draw=draw_calibration,
+        note=gettext_noop(
+            "Line: smoothed, patients weighted for those lost to follow-up, with its 95% "
+            "interval. Dots: groups of patients by predicted risk, with 95% intervals; death "
+            "counts as a competing event. Below: how the predicted risks are distributed, each "
+            "bar as a share of its group. The axes leave out the few highest risks."
+        ),
+    ),
+    Figure(
+        slug="updating",
+        question=gettext_noop("Would local recalibration repair it?"),
+        curves=("updated_calibration", "updating"),
+        draw=draw_updating,
+        note=gettext_noop(
+            "The model as it is, with a new baseline, and with a new baseline and slope. Each "
+            "patient's risk is updated with the help of other patients only."
+        ),
+    ),
+    Figure(
+        slug="observed",
+        question=gettext_noop("How many have the event, and how many die before it?"),
+        curves=("observed",),
+        draw=draw_observed,
+        note=gettext_noop(
+            "Aalen-Johansen estimates; the shaded band is the 95% interval of the event. The "
+            "diamond is the mean predicted risk."
+        ),
+    ),
+    Figure(
+        slug="roc",
+        question=gettext_noop("How well does it rank patients?"),
+        curves=("roc",),
+        draw=draw_survival_roc,
+        note=gettext_noop(
+            "Each point of the line is one threshold: acting on more patients finds more events "
+            "and raises more false alarms. Patients are weighted for those lost to follow-up."
+        ),
+    ),
+    Figure(
+        slug="decision",
+        question=gettext_noop("Does acting on it help more than treating all or none?"),
+        curves=("decision",),
+        draw=draw_decision,
+        note=gettext_noop(
+            "Net benefit of acting on risks above the threshold: true positives, less false "
+            "positives weighed by the odds of the threshold. The shaded band is the 95% interval."
+        ),
+    ),
+)
