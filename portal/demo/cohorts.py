@@ -79,6 +79,8 @@ class SiteSettings:
     """Standard deviation of what the equation does not see, on the log hazard; lowers AUROC."""
     story: str
     """Why its results look as they do, in a sentence."""
+    centres: tuple[str, ...] = ()
+    """Where there are several, the cohort has a column ``site``; the last see later disease."""
 
 
 SITES: Mapping[str, SiteSettings] = {
@@ -116,6 +118,7 @@ SITES: Mapping[str, SiteSettings] = {
             "Older patients, of whom fewer reach kidney failure than the equation says at the "
             "same values: it overstates the risk."
         ),
+        centres=("Centre A", "Centre B", "Centre C"),
     ),
     "NL": SiteSettings(
         country="NL",
@@ -170,7 +173,7 @@ def generate(site: SiteSettings, seed: int = SEED) -> pl.DataFrame:
         ``patient_id`` (text), ``outcome`` (1: kidney failure within five years), ``age``
         (years, one decimal), ``sex_male`` (0 or 1), ``egfr`` (mL/min/1.73 m², one decimal),
         ``uacr`` (mg/g, one decimal), and as text ``sex`` (female, male), ``diabetes`` (yes, no)
-        and ``stage`` (G3a, G3b, G4, G5).
+        and ``stage`` (G3a, G3b, G4, G5), with ``site`` where the site has several centres.
     """
     random = np.random.default_rng([seed, *site.country.encode()])
     values = _patients(site, random)
@@ -184,7 +187,7 @@ def generate(site: SiteSettings, seed: int = SEED) -> pl.DataFrame:
     log_hazard = log_hazard + np.log(site.hazard_ratio) + site.slope * predictor + frailty
     outcome = random.random(site.patients) < -np.expm1(-np.exp(log_hazard))
     width = len(str(site.patients))
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {
             "patient_id": [f"{site.country}-{n:0{width}d}" for n in range(1, site.patients + 1)],
             "outcome": outcome.astype(np.int64),
@@ -197,6 +200,17 @@ def generate(site: SiteSettings, seed: int = SEED) -> pl.DataFrame:
             "stage": [_stage(value) for value in values["egfr"]],
         }
     )
+    if site.centres:
+        frame = frame.with_columns(pl.Series("site", _centres(site, values["egfr"], random)))
+    return frame
+
+
+def _centres(
+    site: SiteSettings, egfr: NDArray[np.float64], random: np.random.Generator
+) -> list[str]:
+    """Equally many patients for each centre, those with lower eGFR rather in the last."""
+    order = np.argsort(np.argsort(random.normal(0, 2 * site.sd_egfr, len(egfr)) - egfr))
+    return [site.centres[rank * len(site.centres) // len(egfr)] for rank in order]
 
 
 def _patients(site: SiteSettings, random: np.random.Generator) -> dict[str, NDArray[np.float64]]:

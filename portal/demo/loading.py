@@ -145,6 +145,7 @@ LABELS = {
     "diabetes": ("Diabetes", "", "SNOMED CT 73211009"),
     "sex": ("Sex", "", "LOINC 46098-0"),
     "stage": ("KDIGO category of eGFR", "", ""),
+    "site": ("Centre", "", ""),
 }
 
 VERSIONS = (
@@ -261,6 +262,7 @@ def _dataset(
                 datatype=Datatype.NUMBER if unit else Datatype.CATEGORY,
             )
             for position, (name, (label, unit, code)) in enumerate(LABELS.items())
+            if name != "site" or site.centres
         )
         share(obj=dataset, verbs=[Verb.VIEW, Verb.EVALUATE], organisation=None, by=by)
     task = use_case.task("binary")

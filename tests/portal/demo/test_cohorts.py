@@ -52,6 +52,7 @@ def test_a_cohort_has_the_columns_of_the_task_and_of_the_model(country: str) -> 
         "sex": pl.String,
         "diabetes": pl.String,
         "stage": pl.String,
+        **({"site": pl.String} if site.centres else {}),
     }
     assert 2_000 <= frame.height == site.patients <= 6_000
     assert frame["patient_id"].n_unique() == frame.height
@@ -133,3 +134,12 @@ def test_cohorts_of_different_sites_share_no_patient_and_no_random_numbers() -> 
 def test_the_data_say_that_they_are_synthetic() -> None:
     assert "Synthetic" in cohorts.SYNTHETIC
     assert all(site.story for site in cohorts.SITES.values())
+
+
+def test_centres_are_equally_large_and_the_last_sees_later_disease() -> None:
+    site = cohorts.SITES["FR"]
+    frame = cohorts.generate(site)
+    centres = frame.group_by("site").agg(pl.len(), pl.col("egfr").mean()).sort("site")
+    assert centres["site"].to_list() == list(site.centres)
+    assert centres["len"].max() - centres["len"].min() <= 1
+    assert centres["egfr"].to_list() == sorted(centres["egfr"], reverse=True)
