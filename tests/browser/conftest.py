@@ -61,9 +61,11 @@ def page(context: BrowserContext, live_server: Any) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
         "request",
-        lambda request: None
-        if request.url.startswith((live_server.url, "data:", "blob:"))
-        else complaints.append(f"request to {request.url}"),
+        lambda request: (
+            None
+            if request.url.startswith((live_server.url, "data:", "blob:"))
+            else complaints.append(f"request to {request.url}")
+        ),
     )
     yield page
     assert complaints == []

@@ -57,5 +57,5 @@ def test_a_subgroup_that_the_table_does_not_have_is_refused_with_those_it_has(me
     person = factories.a_person(factories.an_organisation())
     version = factories.a_version(person)
     dataset = factories.a_ready_dataset(person, version)
-    with pytest.raises(SubmissionRefused, match="no column colour.*site"):
+    with pytest.raises(SubmissionRefused, match=r"no column colour.*site"):
         factories.an_evaluation(person, dataset, version, subgroups=("colour",))
