@@ -106,10 +106,10 @@ def _reasons(totals: Totals, settings: Settings) -> dict[str, str]:
 
     def enough(count: int, words: str, *names: str) -> None:
         if count < least:
-            start = f"There are no {words}" if count == 0 else f"There are fewer than {least} {words}"
-            reasons.update(
-                {name: f"{start}; at least {least} are needed." for name in names if name not in reasons}
-            )
+            start = "no" if count == 0 else f"fewer than {least}"
+            reason = f"There are {start} {words}; at least {least} are needed."
+            for name in names:
+                reasons.setdefault(name, reason)
 
     enough(int(totals.events.sum()), "events", "event_sensitivity", "event_rate", *LEADS)
     enough(int(totals.alerts.sum()), "alerts", "alert_ppv")

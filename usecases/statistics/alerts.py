@@ -14,7 +14,7 @@ scores of Dan et al., "SzCORE", Epilepsia 2024, with the tolerance before the ev
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -258,18 +258,16 @@ def totals_of_scores(
     recovery: float,
     window: int,
     blanking: int,
-) -> Totals:
-    """The totals of the alerts that scores raise at a threshold; parameters as above."""
+) -> tuple[np.ndarray, Totals]:
+    """The places of the alerts that scores raise at a threshold, and their totals."""
     in_alert = monitoring.in_alert(threshold, recovery)
     alerts = monitoring.place[monitoring.starts(in_alert)]
     found = totals_of_alerts(calendar, days, events, alerts, window, blanking)
     bounds = np.searchsorted(monitoring.place, np.arange(days.size + 1) * calendar.span)
-    return Totals(
-        **{
-            **found.__dict__,
-            "monitored": _sums(monitoring.days, bounds),
-            "in_alert": _sums(monitoring.days * in_alert, bounds),
-        }
+    return alerts, replace(
+        found,
+        monitored=_sums(monitoring.days, bounds),
+        in_alert=_sums(monitoring.days * in_alert, bounds),
     )
 
 

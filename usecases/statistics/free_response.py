@@ -265,7 +265,7 @@ class FreeResponse:
 
     def candidates(self) -> np.ndarray:
         """Thresholds that follow every turn of the curve, ascending."""
-        highs, worst = self._worst
+        worst = self._worst[1]
         levels = np.linspace(0, float(worst[0]), CANDIDATES // 3)
         steps = self.detected.low, self.detected.high, self.unexplained.high, self.explained.high
         picked = [self.thresholds_within(levels)]

@@ -1,0 +1,190 @@
+"""The curves of heart-failure/alerts, as columns of numbers. No Django."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from usecases.heart_failure.cohort import Cohort
+from usecases.statistics import free_response, recurrent_events
+from usecases.statistics.alerts import DAYS_PER_YEAR, Totals
+from usecases.statistics.disclosure import merged_starts
+from usecases.statistics.free_response import FreeResponse, counts_by_patient
+from usecases.statistics.ratios import robust_interval
+
+Columns = dict[str, list[Any]]
+
+MOST_POINTS = 1_000
+TOGETHER = 64
+"""Thresholds whose counts by patient are held at once."""
+
+BURDENS = np.concatenate((np.arange(1, 41) / 20, np.arange(11, 31) / 5, np.arange(13, 25) / 2))
+"""Unexplained alerts per patient-year for which a threshold is looked up: 0.05 to 12."""
+
+
+def free_response_curve(free: FreeResponse, cohort: Cohort, days: int, smallest: int) -> Columns:
+    """Sensitivity against unexplained alerts, by falling burden of thresholds.
+
+    Parameters
+    ----------
+    free : FreeResponse
+    cohort : Cohort
+    days : int
+        Monitored days of everyone.
+    smallest : int
+        See :func:`usecases.statistics.free_response.thinned`.
+    """
+    points = free.points(free.candidates())
+    kept = free_response.thinned(points, MOST_POINTS, smallest, free.events.size)
+    thresholds = points.threshold[kept]
+    years = days / DAYS_PER_YEAR
+    value, lower, upper = _sensitivities(free, cohort, thresholds)
+    return {
+        "threshold": thresholds.tolist(),
+        "unexplained_alert_rate": (points.unexplained[kept] / years).tolist(),
+        "event_sensitivity": value.tolist(),
+        "event_sensitivity_lower": _numbers(lower),
+        "event_sensitivity_upper": _numbers(upper),
+        "alert_rate": (points.alerts[kept] / years).tolist(),
+        "time_in_alert": (free.starts.days_in_alert(thresholds) / days).tolist(),
+    }
+
+
+def burden_curve(free: FreeResponse, cohort: Cohort, totals: Totals, smallest: int) -> Columns:
+    """For each burden the lowest threshold that keeps it, and what follows from it.
+
+    A row is left out where its counts tell of fewer than ``smallest`` events or alerts.
+    """
+    days = int(totals.at_risk.sum())
+    years = days / DAYS_PER_YEAR
+    thresholds = free.thresholds_within(BURDENS * years)
+    points = free.points(np.nan_to_num(thresholds, nan=np.inf))
+    counts = (
+        points.detected,
+        free.events.size - points.detected,
+        points.unexplained,
+        points.alerts - points.unexplained,
+    )
+    seen = np.isfinite(thresholds)
+    for count in counts:
+        seen &= (count == 0) | (count >= smallest)
+    # Beyond the most that the scores can raise, every burden has the same threshold.
+    seen[1:] &= thresholds[1:] != thresholds[:-1]
+    burdens, thresholds = BURDENS[seen], thresholds[seen]
+    order = np.argsort(thresholds)
+    ascending = thresholds[order]
+    columns: Columns = {"burden": burdens[order].tolist(), "threshold": ascending.tolist()}
+    _with_interval(columns, "event_sensitivity", _sensitivities(free, cohort, ascending))
+    for name, found in _alert_ratios(free, cohort, totals.at_risk, ascending).items():
+        _with_interval(columns, name, found)
+    leads = [free.windows.leads(float(threshold)) for threshold in ascending]
+    for name, share in (
+        ("lead_time_median", 0.5),
+        ("lead_time_q25", 0.25),
+        ("lead_time_q75", 0.75),
+    ):
+        columns[name] = [
+            float(np.quantile(lead, share)) if lead.size >= smallest else None for lead in leads
+        ]
+    columns["time_in_alert"] = (free.starts.days_in_alert(ascending) / days).tolist()
+    return columns
+
+
+def _sensitivities(
+    free: FreeResponse, cohort: Cohort, thresholds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The share of events detected at each threshold, with its interval."""
+    event, low, high = free.detected_intervals
+    having, patient = np.unique(cohort.event_patient, return_inverse=True)
+    events = np.bincount(patient, minlength=having.size)[:, None]
+    found = [
+        robust_interval(
+            counts_by_patient(patient[event], low, high, part, having.size), events, share=True
+        )
+        for part in _parts(thresholds)
+    ]
+    return _joined(found)
+
+
+def _alert_ratios(
+    free: FreeResponse, cohort: Cohort, monitored: np.ndarray, thresholds: np.ndarray
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Rates of alerts and their predictive value at each threshold, with intervals."""
+    intervals, size = free.intervals, cohort.patients
+    # Only what starts at or above the lowest threshold counts.
+    if thresholds.size:
+        used = intervals.high >= thresholds[0]
+    else:
+        used = np.zeros(intervals.high.size, dtype=bool)
+    patient = cohort.calendar.patient(free.monitoring.place[intervals.row[used]])
+    low, high, known = intervals.low[used], intervals.high[used], ~free.is_unexplained[used]
+    years = (monitored / DAYS_PER_YEAR)[:, None]
+    found: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {
+        "unexplained_alert_rate": [],
+        "alert_rate": [],
+        "alert_ppv": [],
+    }
+    for part in _parts(thresholds):
+        alerts = counts_by_patient(patient, low, high, part, size)
+        explained = counts_by_patient(patient[known], low[known], high[known], part, size)
+        found["unexplained_alert_rate"].append(
+            robust_interval(alerts - explained, years, share=False)
+        )
+        found["alert_rate"].append(robust_interval(alerts, years, share=False))
+        found["alert_ppv"].append(robust_interval(explained, alerts, share=True))
+    return {name: _joined(parts) for name, parts in found.items()}
+
+
+def lead_times(totals: Totals, window: int, smallest: int) -> Columns:
+    """How many events have their first alert how many days before; bins joined where few."""
+    counts = np.bincount(totals.lead, minlength=window + 1)
+    starts = merged_starts([counts], smallest)
+    return {
+        "days_from": starts,
+        "days_to": [*(start - 1 for start in starts[1:]), window],
+        "events": np.add.reduceat(counts, starts).tolist(),
+    }
+
+
+def mean_cumulative_events(cohort: Cohort, smallest: int) -> tuple[Columns, str]:
+    """The mean number of events by time since the start, while enough patients are followed."""
+    last = cohort.end - cohort.start
+    enough = np.sort(last)[::-1][min(smallest, last.size) - 1]
+    at = np.unique(np.linspace(0, int(enough), min(int(enough) + 1, 200)).round().astype(np.int64))
+    found = recurrent_events.mean_events(
+        last, cohort.died, cohort.event_patient, cohort.event_day, at
+    )
+    columns = {
+        "years": (found.day / DAYS_PER_YEAR).tolist(),
+        "mean": found.mean.tolist(),
+        "lower": _numbers(found.lower),
+        "upper": _numbers(found.upper),
+        "at_risk": found.at_risk.tolist(),
+    }
+    return columns, found.method
+
+
+def _parts(thresholds: np.ndarray) -> list[np.ndarray]:
+    return [thresholds[start : start + TOGETHER] for start in range(0, thresholds.size, TOGETHER)]
+
+
+def _joined(
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if not found:
+        return np.empty(0), np.empty(0), np.empty(0)
+    value, lower, upper = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return value, lower, upper
+
+
+def _with_interval(
+    columns: Columns, name: str, found: tuple[np.ndarray, np.ndarray, np.ndarray]
+) -> None:
+    for suffix, values in zip(("", "_lower", "_upper"), found, strict=True):
+        columns[f"{name}{suffix}"] = _numbers(values)
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """Numbers as JSON has them: null where there is none."""
+    return [float(value) if np.isfinite(value) else None for value in values]
