@@ -221,7 +221,7 @@ class _Evaluation:
             name: [] for name in ("size", "lesions", AT, "sensitivity", "lower", "upper")
         }
         lesions = [int(np.count_nonzero(band)) for band in sizes]
-        unseen = hidden([*lesions, found.lesions - sum(lesions)], protocol.smallest_count)
+        unseen = _unseen([*lesions, found.lesions - sum(lesions)], protocol.smallest_count)
         for index, name in enumerate(lung_curves.size_names()):
             cases = np.unique(found.lesion_case[sizes[index]]).size
             reason = _too_few(
@@ -242,7 +242,7 @@ class _Evaluation:
                 )
                 row = (
                     name,
-                    None if index in unseen and lesions[index] else lesions[index],
+                    None if index in unseen else lesions[index],
                     point,
                     quantity.value,
                     quantity.lower,
@@ -384,6 +384,12 @@ def _too_few(cases: int, minimum: int, words: str) -> str | None:
     if cases < minimum:
         return f"There are fewer than {minimum} cases {words}; at least {minimum} are needed."
     return None
+
+
+def _unseen(counts: list[int], smallest: int) -> set[int]:
+    """Which of some counts, whose sum is known, are hidden; 0 tells of nobody and is not."""
+    filled = [index for index, count in enumerate(counts) if count]
+    return {filled[index] for index in hidden([counts[index] for index in filled], smallest)}
 
 
 def _case_mix(group: Group, part: Detections) -> dict[str, Any]:
