@@ -123,7 +123,7 @@ def draw_survival_roc(result: Result, _: Translate) -> go.Figure:
     """Sensitivity against false positives at the horizon, with the area."""
     if "roc" not in result.curves:
         return empty_figure(why(result, "auc", _))
-    figure = draw_roc(result, _)
+    figure = strictly_above(draw_roc(result, _))
     auc = headline(result, "auc")
     if auc is not None and auc.value is not None:
         interval = ""
@@ -139,6 +139,25 @@ def draw_survival_roc(result: Result, _: Translate) -> go.Figure:
             showarrow=False,
             font={"size": 14, "color": colour("uc")},
         )
+    return figure
+
+
+def draw_survival_decision(result: Result, _: Translate) -> go.Figure:
+    """Net benefit of the model, of treating all and of treating none, by threshold."""
+    return strictly_above(draw_decision(result, _))
+
+
+def strictly_above(figure: go.Figure) -> go.Figure:
+    """Say "> 10%" where a figure of yes/no outcomes, whose convention differs, says "≥ 10%"."""
+    at_least, above = "\N{GREATER-THAN OR EQUAL TO}", ">"
+    for trace in figure.data:
+        if isinstance(trace.hovertemplate, str):
+            trace.hovertemplate = trace.hovertemplate.replace(at_least, above)
+        if trace.text is not None:
+            trace.text = [text.replace(at_least, above) for text in trace.text]
+        if trace.meta is not None and "text" in trace.meta:
+            labels = [[text.replace(at_least, above) for text in row] for row in trace.meta["text"]]
+            trace.meta = {**trace.meta, "text": labels}
     return figure
 
 
@@ -235,7 +254,7 @@ FIGURES = (
         slug="decision",
         question=gettext_noop("Does acting on it help more than treating all or none?"),
         curves=("decision",),
-        draw=draw_decision,
+        draw=draw_survival_decision,
         note=gettext_noop(
             "Net benefit of acting on risks above the threshold: true positives, less false "
             "positives weighed by the odds of the threshold. The shaded band is the 95% interval."

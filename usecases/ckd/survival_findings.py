@@ -19,8 +19,9 @@ from usecases.ckd.findings import (
     SLOPE,
     SLOPE_SENTENCES,
     UNDER,
+    word,
 )
-from usecases.rules import reason, word
+from usecases.rules import reason
 
 if TYPE_CHECKING:
     from portal.result import Estimate, Result

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from portal.usecase import Measure, gettext_noop
 from usecases.statistics.survival_measures import CENSORED, UPDATED
 from usecases.statistics.survival_updating import UPDATES
 
-_RISK = {"low": 0, "digits": 2, "percent": True}
-_SHARE = {"low": 0, "high": 1, "digits": 1, "percent": True}
+_RISK: dict[str, Any] = {"low": 0, "digits": 2, "percent": True}
+_SHARE: dict[str, Any] = {"low": 0, "high": 1, "digits": 1, "percent": True}
 
 BASE = (
     Measure(

@@ -80,9 +80,9 @@ class Split:
         """
         method = PROPORTION.format(estimator=self.estimator)
         used = {"ppv": ("above",), "npv": ("below",)}.get(name, ("above", "below"))
-        for side in used:
-            if getattr(self, side).unknown:
-                return Quantity(method, unavailable=_unknown(side))
+        for name_of_side in used:
+            if getattr(self, name_of_side).unknown:
+                return Quantity(method, unavailable=_unknown(name_of_side))
         share, above, below = self.share, self.above, self.below
         parts = self.shares
         people = above.people + below.people
