@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from portal.evaluations.models import Evaluation
 from portal.organisations.roles import Role
 from tests import factories
-from tests.workers import a_worker
+from tests.workers import workers
 
 pytestmark = [pytest.mark.browser, pytest.mark.workers, pytest.mark.django_db(transaction=True)]
 
@@ -39,7 +39,8 @@ def test_a_partner_evaluates_a_kidney_risk_model_end_to_end(
     cohort.write_csv(files / "cohort.csv")
     predictions.write_csv(files / "predictions.csv", separator=";")
 
-    with a_worker(tmp_path / "worker.log"):
+    with workers(tmp_path) as start:
+        start()
         sign_in(page, person.email)
 
         # A cohort for the kidney catalogue
