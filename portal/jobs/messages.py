@@ -23,12 +23,14 @@ from kombu.utils.json import dumps
 class Channel(filesystem.Channel):
     """A channel whose files are whole as soon as they are seen."""
 
-    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+    def _put(  # type: ignore[override]
+        self, queue: str, payload: dict[str, Any], **kwargs: Any
+    ) -> None:
         # Sorted by name, the oldest message is taken first.
         name = f"{round(monotonic() * 1000)}_{uuid.uuid4()}.{queue}.msg"
         folder = Path(self.data_folder_out)
         unfinished = folder / f".{name}.part"
-        unfinished.write_text(dumps(message))
+        unfinished.write_text(dumps(payload))
         os.rename(unfinished, folder / name)
 
     def get_table(self, exchange: str) -> list[Any]:
@@ -36,8 +38,8 @@ class Channel(filesystem.Channel):
             table: list[Any] = super().get_table(exchange)
             return table
 
-    def _queue_bind(
-        self, exchange: str, routing_key: str | None, pattern: str | None, queue: str
+    def _queue_bind(  # type: ignore[override]
+        self, exchange: str, routing_key: str, pattern: str, queue: str
     ) -> None:
         with self._locked():
             super()._queue_bind(exchange, routing_key, pattern, queue)
