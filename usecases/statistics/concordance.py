@@ -9,6 +9,7 @@ import numpy as np
 
 from usecases.statistics.quantity import Quantity, normal_quantity
 from usecases.statistics.survival import EVENT, FollowUp
+from usecases.statistics.time_dependent import ROUNDING
 
 HARRELL = "Harrell's C truncated at the horizon, deaths censored; infinitesimal jackknife"
 UNO = "Uno's C truncated at the horizon, weights n/G\N{SUPERSCRIPT TWO}; infinitesimal jackknife"
@@ -77,8 +78,9 @@ def _index(pairs: _Pairs, column: int, own: np.ndarray, method: str) -> Quantity
     if total == 0:
         return Quantity(method, unavailable=NO_PAIRS)
     good = concordant + tied / 2
-    value = float(np.sum(good)) / 2 / total
+    value = min(1.0, float(np.sum(good)) / 2 / total)
     error = math.sqrt(float(np.sum((good - value * all_pairs) ** 2))) / total
+    error = error if error > ROUNDING else 0.0
     return normal_quantity(value, error, method, low=0.0, high=1.0)
 
 

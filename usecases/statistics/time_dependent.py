@@ -19,6 +19,8 @@ from usecases.statistics.survival import EVENT, FollowUp
 WEIGHTED = "inverse probability of censoring weights (Kaplan-Meier); influence function"
 AUC = f"Cases have the event by the horizon, controls do not; {WEIGHTED}"
 BRIER = f"Weighted mean squared error; {WEIGHTED}"
+ROUNDING = 1e-12
+"""A standard error below this is what rounding leaves of none."""
 IPA = f"1 - Brier / Brier of the observed risk; {WEIGHTED}"
 
 
@@ -33,7 +35,10 @@ class Weighted:
     def standard_error(self) -> float:
         """The standard deviation of the influences over the root of n, as riskRegression."""
         size = self.influence.size
-        return float(np.std(self.influence, ddof=1)) * math.sqrt(size) if size > 1 else math.nan
+        if size < 2:
+            return math.nan
+        error = float(np.std(self.influence, ddof=1)) * math.sqrt(size)
+        return error if error > ROUNDING else 0.0
 
 
 def auc_at_horizon(follow: FollowUp) -> Quantity:
@@ -71,7 +76,9 @@ def auc_influence(follow: FollowUp) -> Weighted | str:
     cases, controls = float(np.sum(case)), float(np.sum(control))
     beaten = shares[0][rank] / controls  # share of the controls with a lower risk
     beating = 1 - shares[1][rank] / cases  # share of the cases with a higher risk
-    value = float(np.sum(case * beaten)) / cases
+    value = min(1.0, float(np.sum(case * beaten)) / cases)
+    if rank[by_risk[-1]] == 0:
+        value = 0.5  # all risks are equal, and so exactly
     direct = case * (beaten - value) / cases + control * (beating - value) / controls
     return Weighted(value, direct + follow.censoring.influence(direct))
 
