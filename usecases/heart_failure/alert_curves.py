@@ -47,7 +47,6 @@ def free_response_curve(free: FreeResponse, cohort: Cohort, days: int, smallest:
         "event_sensitivity_lower": _numbers(lower),
         "event_sensitivity_upper": _numbers(upper),
         "alert_rate": (points.alerts[kept] / years).tolist(),
-        "time_in_alert": (free.starts.days_in_alert(thresholds) / days).tolist(),
     }
 
 

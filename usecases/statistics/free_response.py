@@ -95,8 +95,10 @@ class Starts:
         reach = self.monitoring.score
         if self.recovery is not None:
             reach = np.where(reach > self._below, np.maximum(reach, self._record), reach)
-        passed = np.searchsorted(thresholds, reach, side="right")
-        sums = np.bincount(passed, weights=self.monitoring.days, minlength=thresholds.size + 1)
+        at = np.flatnonzero(reach >= thresholds.min(initial=np.inf))
+        passed = np.searchsorted(thresholds, reach[at], side="right")
+        days = self.monitoring.days[at]
+        sums = np.bincount(passed, weights=days, minlength=thresholds.size + 1)
         return np.cumsum(sums[:0:-1])[::-1].astype(np.int64)
 
 
