@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from portal.result import Curve
@@ -18,7 +20,7 @@ Lung-RADS v2022, solid nodules at baseline."""
 def size_names() -> list[str]:
     """The bands in words, the smallest first."""
     ends = [f"{end:g}" for end in SIZES]
-    between = [f"{low} to {high} mm" for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    between = [f"{low} to {high} mm" for low, high in pairwise(ends)]
     return [f"under {ends[0]} mm", *between, f"{ends[-1]} mm and over"]
 
 

@@ -111,9 +111,7 @@ def _numbered(table: pl.DataFrame, cases: pl.DataFrame, name: str) -> pl.DataFra
     """``table`` with the column ``case``, the number of the row's case."""
     numbers = cases.select("case_id").with_row_index("case")
     text = pl.col("case_id").cast(pl.String)
-    joined = table.with_columns(text).join(
-        numbers, on="case_id", how="left", maintain_order="left"
-    )
+    joined = table.with_columns(text).join(numbers, on="case_id", how="left", maintain_order="left")
     unknown = joined.filter(pl.col("case").is_null())["case_id"].unique().sort()
     if unknown.len():
         shown = ", ".join(f"'{case}'" for case in unknown[:_SHOWN].to_list())

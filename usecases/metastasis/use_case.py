@@ -1,0 +1,70 @@
+"""Metastasis: the question, the two tasks and their measures in words."""
+
+from __future__ import annotations
+
+from portal.usecase import Task, UseCase, gettext_noop
+from usecases.metastasis import lung_findings, mammography_findings
+from usecases.metastasis.lung_evaluation import ENGINE as LUNG_ENGINE
+from usecases.metastasis.lung_evaluation import evaluate_lung
+from usecases.metastasis.lung_figures import FIGURES as LUNG_FIGURES
+from usecases.metastasis.lung_measures import MEASURES as LUNG_MEASURES
+from usecases.metastasis.lung_protocol import LungProtocol
+from usecases.metastasis.mammography_evaluation import ENGINE as MAMMOGRAPHY_ENGINE
+from usecases.metastasis.mammography_evaluation import evaluate_mammography
+from usecases.metastasis.mammography_figures import FIGURES as MAMMOGRAPHY_FIGURES
+from usecases.metastasis.mammography_measures import MEASURES as MAMMOGRAPHY_MEASURES
+from usecases.metastasis.mammography_protocol import MammographyProtocol
+from usecases.metastasis.tables import CASES, EXAMS, LESIONS, MARKS, SCORES
+
+LUNG_CT = Task(
+    slug="lung-ct",
+    title=gettext_noop("Finding pulmonary lesions"),
+    summary=gettext_noop(
+        "Compares the marks that a detector put on CT scans with the lesions that are there: how "
+        "many does it find, and at how many false alarms?"
+    ),
+    tables=(CASES, LESIONS, MARKS),
+    protocol=LungProtocol,
+    evaluate=evaluate_lung,
+    measures=LUNG_MEASURES,
+    headline=("cpm", "sensitivity", "case_auroc", "weighted_afroc_area"),
+    figures=LUNG_FIGURES,
+    find=lung_findings.find,
+    engine=LUNG_ENGINE,
+)
+
+MAMMOGRAPHY = Task(
+    slug="mammography",
+    title=gettext_noop("Breast cancer at the exam"),
+    summary=gettext_noop(
+        "Compares the scores that a model gave to mammograms with the cancers that were found, "
+        "and with the reader of the same exams."
+    ),
+    tables=(EXAMS, SCORES),
+    protocol=MammographyProtocol,
+    evaluate=evaluate_mammography,
+    measures=MAMMOGRAPHY_MEASURES,
+    headline=(
+        "auroc",
+        "sensitivity",
+        "recall_rate",
+        "sensitivity_difference",
+        "specificity_difference",
+    ),
+    figures=MAMMOGRAPHY_FIGURES,
+    find=mammography_findings.find,
+    engine=MAMMOGRAPHY_ENGINE,
+)
+
+USE_CASE = UseCase(
+    slug="metastasis",
+    title=gettext_noop("Detection of metastases"),
+    short_title=gettext_noop("Metastasis"),
+    question=gettext_noop(
+        "Does a detector find the lesions that matter, on scanners and in hospitals that it has "
+        "not seen, without raising too many false alarms?"
+    ),
+    lead="Centre Léon Bérard and Health Data Hub",
+    colour="plum",
+    tasks=(LUNG_CT, MAMMOGRAPHY),
+)
