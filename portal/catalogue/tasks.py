@@ -15,6 +15,7 @@ from portal import store
 from portal.catalogue import actions
 from portal.catalogue.models import Upload
 from portal.celery import app
+from portal.jobs import shutdown
 from portal.jobs.child import ChildFailed, ChildRefused
 from portal.jobs.models import StaleWorkerError
 from portal.jobs.running import (
@@ -33,6 +34,9 @@ logger = logging.getLogger(__name__)
 @app.task(name="portal.catalogue.run_upload")
 def run_upload(pk: int) -> None:
     """Validate and convert one uploaded file; delivering the message twice does nothing."""
+    if shutdown.is_asked():  # for another worker
+        wake(run_upload, pk)
+        return
     upload = patiently(lambda: Upload.objects.claim(pk, worker=worker_name()))
     if upload is None:
         return

@@ -17,6 +17,7 @@ from portal import store
 from portal.celery import app
 from portal.evaluations import actions
 from portal.evaluations.models import Evaluation, LogLine, StoredResult
+from portal.jobs import shutdown
 from portal.jobs.child import ChildFailed, ChildRefused
 from portal.jobs.models import StaleWorkerError
 from portal.jobs.running import (
@@ -27,6 +28,7 @@ from portal.jobs.running import (
     table_limits,
     worker_name,
 )
+from portal.jobs.tasks import wake
 from portal.usecase import package_of
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,9 @@ class _Failure(Exception):  # noqa: N818 - a sentence for the person, and what h
 @app.task(name="portal.evaluations.run_evaluation")
 def run_evaluation(pk: int) -> None:
     """Run one evaluation; delivering the message twice does nothing."""
+    if shutdown.is_asked():  # for another worker
+        wake(run_evaluation, pk)
+        return
     evaluation = patiently(lambda: claim(pk))
     if evaluation is None:
         return
