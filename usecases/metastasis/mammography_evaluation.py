@@ -1,4 +1,4 @@
-"""Evaluating a score of breast cancer at the exam: tables and protocol in, Result out. No Django."""
+"""Evaluating a score of breast cancer: tables and protocol in, Result out. No Django."""
 
 from __future__ import annotations
 
@@ -334,5 +334,5 @@ class _Evaluation:
             for point in self.points:
                 if name in self._shown(point) and name != point.kind:  # a held one says nothing
                     quantities = [site.at[point][name] for site in by_site]
-                    at = {point.kind: point.target}
+                    at: dict[str, float] = {point.kind: point.target}
                     self.pooled.append(pooled_of(name, scale, quantities, at))

@@ -196,7 +196,8 @@ def measure(
         else auroc_of_table(ranks.table)
     )
     tick(0.1)
-    cuts = np.concatenate([[start] for start in starts.values()] + _around(exact, points))
+    own = np.asarray(list(starts.values()), dtype=np.int64)
+    cuts = np.concatenate([own, *_around(exact, points)])
     groups = ranks.table.group_starts((cuts + 1) / ranks.score.size)
     drawn = _replicates(exams, step, recalled, groups, points, starts, replicates, seed, tick)
     shown = [*MEASURES, *(DIFFERENCES if exams.recalled is not None else ())]
