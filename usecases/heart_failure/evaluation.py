@@ -346,7 +346,7 @@ class _Evaluation:
             return
         columns, method = alert_curves.mean_cumulative_events(cohort, smallest)
         self.curves["mean_cumulative_events"] = Curve(method=method, columns=columns)
-        if np.count_nonzero(totals.detected) >= smallest:
+        if self.population["detected"]:
             self.curves["lead_time"] = Curve(
                 method=f"Counts; bins merged until each is 0 or at least {smallest}",
                 columns=alert_curves.lead_times(totals, self.protocol.window, smallest),
