@@ -15,7 +15,8 @@ HARRELL = "Harrell's C truncated at the horizon, deaths censored; infinitesimal 
 UNO = "Uno's C truncated at the horizon, weights n/G\N{SUPERSCRIPT TWO}; infinitesimal jackknife"
 NO_PAIRS = "No two people can be compared: nobody was followed past somebody's event."
 
-_LEAF = 16
+NOT_ASKED = "It was not asked for."
+_LEAF = 8
 """People in a stretch of time that is no longer halved: there every two meet."""
 
 
@@ -30,7 +31,7 @@ class Concordance:
     uno: Quantity
 
 
-def concordance(follow: FollowUp) -> Concordance:
+def concordance(follow: FollowUp, *, uno: bool = True) -> Concordance:
     """Harrell's and Uno's C with their standard errors, in O(n log n).
 
     A pair counts when one has the event by the horizon and the other is followed longer, or is
@@ -40,6 +41,8 @@ def concordance(follow: FollowUp) -> Concordance:
     ----------
     follow : FollowUp
         Deaths count as censored.
+    uno : bool
+        Whether to find Uno's C as well.
 
     Notes
     -----
@@ -53,25 +56,45 @@ def concordance(follow: FollowUp) -> Concordance:
     """
     follow = follow.deaths_censored
     event = follow.event == EVENT
-    weight = np.where(event, follow.censoring.weight, 0.0)
     if not event.any():
         reason = "Nobody has the event by the horizon."
-        empty = [Quantity(method, unavailable=reason) for method in (HARRELL, UNO)]
-        return Concordance(0, 0, 0, *empty)
-    pairs = _Pairs.of(follow, event, np.column_stack((event, weight**2)))
-    counted = int(np.sum(pairs.later[0])), int(np.sum(pairs.later[1])), int(np.sum(pairs.later[2]))
-    concordant, discordant, tied = counted
-    quantities = [
-        _index(pairs, column, own, method)
-        for column, own, method in ((0, event.astype(float), HARRELL), (1, weight**2, UNO))
-    ]
-    return Concordance(concordant, discordant, tied, *quantities)
+        missing = [Quantity(method, unavailable=reason) for method in (HARRELL, UNO)]
+        return Concordance(0, 0, 0, *missing)
+    weights = [event.astype(np.int32)]
+    if uno:
+        weights.append(np.where(event, follow.censoring.weight, 0.0) ** 2)
+    pairs = _pairs(follow, event, weights)
+    concordant, discordant, tied = (int(np.sum(count)) for count in pairs.later)
+    return Concordance(
+        concordant,
+        discordant,
+        tied,
+        _index(pairs, 0, weights[0], HARRELL),
+        _index(pairs, 1, weights[1], UNO) if uno else Quantity(UNO, unavailable=NOT_ASKED),
+    )
 
 
-def _index(pairs: _Pairs, column: int, own: np.ndarray, method: str) -> Quantity:
+@dataclass(frozen=True)
+class _Pairs:
+    """The pairs that each person is in: concordant, discordant and tied, each of (people,).
+
+    Attributes
+    ----------
+    later
+        For a person with the event: those followed longer with a lower risk, a higher, the same.
+    earlier
+        For each kind of weight, the weights of the earlier events with a higher risk than the
+        person's, a lower, the same.
+    """
+
+    later: tuple[np.ndarray, np.ndarray, np.ndarray]
+    earlier: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+def _index(pairs: _Pairs, kind: int, own: np.ndarray, method: str) -> Quantity:
     concordant, discordant, tied = (
-        own * later + earlier[:, column]
-        for later, earlier in zip(pairs.later, pairs.earlier, strict=True)
+        own * later + earlier
+        for later, earlier in zip(pairs.later, pairs.earlier[kind], strict=True)
     )
     all_pairs = concordant + discordant + tied
     total = float(np.sum(all_pairs)) / 2  # each pair stands with both of its people
@@ -84,60 +107,42 @@ def _index(pairs: _Pairs, column: int, own: np.ndarray, method: str) -> Quantity
     return normal_quantity(value, error, method, low=0.0, high=1.0)
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """The pairs that each person is in.
+def _pairs(follow: FollowUp, event: np.ndarray, weights: list[np.ndarray]) -> _Pairs:
+    size, places = follow.people, np.arange(follow.people)
+    by_risk, rank = follow.by_risk, follow.risk_rank
+    # People stand by time, events first, high risks first: so those after a person with an
+    # event are its pairs, but for the other events of the same time. These are a block.
+    block = _runs(follow.point * 2 + ~event)
+    cell = _runs(rank, block.start)
+    # The same risk: by risk, then by place.
+    same = _runs(rank[by_risk])
+    same_cell = _runs(rank[by_risk], block.start[by_risk])
+    last = int(np.flatnonzero(event)[-1]) + 1
+    # The same risks from the latest place to the first, as _halved wants them.
+    order = by_risk[same.start + same.end - 1 - places]
+    lower_later, lower_earlier = _counted(order, weights, last)
+    reach = np.empty((2, size), dtype=np.int64)
+    reach[0, by_risk] = same.end - same_cell.end
+    reach[1, by_risk] = same.end - 1 - places
+    lower_later -= reach[1] + (block.end - cell.end)
+    later = lower_later, size - block.end - lower_later - reach[0], reach[0]
+    start = np.where(event, block.start, places)
+    same_start = np.where(event[by_risk], same_cell.start, places)
+    earlier = []
+    for weight, lower in zip(weights, lower_earlier, strict=True):
+        running = _summed(weight[by_risk])
+        tied = np.empty_like(running[1:])
+        tied[by_risk] = running[same_start] - running[same.start]
+        earlier.append((_summed(weight)[start] - lower - tied, lower, tied))
+    return _Pairs((later[0] * event, later[1] * event, later[2] * event), earlier)
 
-    Attributes
-    ----------
-    later : tuple of three ndarrays of int64, shape (people,)
-        For a person with the event: those followed longer with a lower risk (concordant), with
-        a higher one (discordant), with the same.
-    earlier : tuple of three ndarrays, shape (people, weights)
-        For everyone: the weights of the earlier events with a higher risk, a lower, the same.
-    """
 
-    later: tuple[np.ndarray, np.ndarray, np.ndarray]
-    earlier: tuple[np.ndarray, np.ndarray, np.ndarray]
-
-    @classmethod
-    def of(cls, follow: FollowUp, event: np.ndarray, weights: np.ndarray) -> _Pairs:
-        size, places = follow.people, np.arange(follow.people)
-        # People stand by time, events first, high risks first: so those after a person with an
-        # event are its pairs, but for the other events of the same time. These are a block.
-        block = _runs(follow.point * 2 + ~event)
-        cell = _runs(follow.risk_rank, block.start)
-        before = np.zeros((size + 1, weights.shape[1]))
-        np.cumsum(weights, axis=0, out=before[1:])
-        available = before[np.where(event, block.start, places)]
-        # The same risk: by risk, then by place.
-        by_risk = follow.by_risk
-        same = _runs(follow.risk_rank[by_risk])
-        same_cell = _runs(follow.risk_rank[by_risk], block.start[by_risk])
-        running = np.zeros_like(before)
-        np.cumsum(weights[by_risk], axis=0, out=running[1:])
-        same_earlier = np.empty_like(before[1:])
-        same_earlier[by_risk] = (
-            running[np.where(event[by_risk], same_cell.start, places)] - running[same.start]
-        )
-        same_later, same_place_later = np.empty((2, size), dtype=np.int64)
-        same_later[by_risk] = same.end - same_cell.end
-        same_place_later[by_risk] = same.end - 1 - places
-        # The same risks from the latest place to the first, as _halved wants them.
-        order = np.empty(size, dtype=np.int64)
-        order[same.start + same.end - 1 - places] = by_risk
-        lower_later, lower_earlier = _counted(order, weights, int(np.flatnonzero(event)[-1]) + 1)
-        lower_later -= same_place_later + (block.end - cell.end)
-        higher_later = size - block.end - lower_later - same_later
-        lower = np.column_stack(lower_earlier)
-        return cls(
-            (
-                np.where(event, lower_later, 0),
-                np.where(event, higher_later, 0),
-                np.where(event, same_later, 0),
-            ),
-            (available - lower - same_earlier, lower, same_earlier),
-        )
+def _summed(weight: np.ndarray) -> np.ndarray:
+    """Sums of the weights before each place, and of all; integers stay integers."""
+    kind = np.int64 if weight.dtype.kind == "i" else np.float64
+    sums = np.zeros(weight.size + 1, dtype=kind)
+    np.cumsum(weight, out=sums[1:])
+    return sums
 
 
 @dataclass(frozen=True)
@@ -159,31 +164,38 @@ def _runs(*keys: np.ndarray) -> _Runs:
 
 
 def _counted(
-    order: np.ndarray, weights: np.ndarray, last: int
+    order: np.ndarray, weights: list[np.ndarray], last: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """As :func:`_halved`; from ``last`` on no place has a weight, so one sum serves them all."""
+    if last == order.size:
+        return _halved(order, weights)
     in_reach = order < last
-    later, earlier = np.zeros(order.size, dtype=np.int64), []
-    later[:last], sums = _halved(order[in_reach], weights[:last])
-    beyond = np.cumsum(~in_reach)
-    later[order[in_reach]] += beyond[in_reach]
-    for kind, reached in enumerate(sums):
-        running = np.cumsum(weights[order, kind])
-        full = np.empty(order.size)
-        full[:last] = reached
-        full[order[~in_reach]] = running[~in_reach]
+    near, far = np.flatnonzero(in_reach), np.flatnonzero(~in_reach)
+    inner = order[near]
+    later, reached = _halved(inner, [weight[:last] for weight in weights])
+    full_later = np.zeros(order.size, dtype=np.int64)
+    full_later[:last] = later
+    full_later[inner] += near - np.arange(near.size)  # those beyond, of lower risk
+    earlier = []
+    for weight, sums in zip(weights, reached, strict=True):
+        running = _summed(weight[inner])
+        full = np.empty(order.size, dtype=running.dtype)
+        full[:last] = sums
+        full[order[far]] = running[far - np.arange(far.size)]
         earlier.append(full)
-    return later, earlier
+    return full_later, earlier
 
 
-def _halved(rank_order: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+def _halved(
+    rank_order: np.ndarray, weights: list[np.ndarray]
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """Count, for each place in time, later places earlier in an order, and weights of earlier.
 
     Parameters
     ----------
     rank_order : ndarray of int, shape (places,)
         The places 0, 1, ... from the lowest risk to the highest; of equal risks the latest first.
-    weights : ndarray, shape (places, kinds)
+    weights : list of ndarray, each of shape (places,)
 
     Returns
     -------
@@ -192,60 +204,60 @@ def _halved(rank_order: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, li
     earlier : list of ndarray, each of shape (places,)
         The sum of each kind of weight over the earlier places that stand before this one.
     """
-    size, kinds = weights.shape
-    levels = max(0, int(np.ceil(np.log2(max(1, size) / _LEAF))))
+    size = rank_order.size
+    levels = max(0, int(np.ceil(np.log2(size / _LEAF))))
     leaf = -(-size // (1 << levels))
     full = leaf << levels
     # Empty places at the end of time and of the order make all halves equally large.
-    order = np.concatenate((rank_order, np.arange(size, full))).astype(np.int32)
-    later = np.zeros(full, dtype=np.int64)
-    earlier = [np.zeros(full) for _ in range(kinds)]
-    carried = [np.append(weights[:, kind], np.zeros(full - size))[order] for kind in range(kinds)]
+    order = np.append(rank_order, np.arange(size, full)).astype(np.int32)
+    later = np.zeros(full, dtype=np.int32)
+    carried = [np.append(w, np.zeros(full - size, dtype=w.dtype))[order] for w in weights]
+    earlier = [np.zeros(full, dtype=_summed(weight[:0]).dtype) for weight in weights]
+    middle = np.arange(full // 2)
     for level in range(levels - 1, -1, -1):
         half = leaf << level
-        is_later = (order // half) & 1 == 1
-        is_first = ~is_later
-        groups = np.arange(full // (2 * half))
-        passed = np.cumsum(is_later, dtype=np.int32)[is_first]
-        later = _split(later, is_first, is_later, half)
-        gained = passed.reshape(-1, half) - (groups * half)[:, np.newaxis]
-        later[:, 0] += gained
-        later = later.reshape(-1)
-        for kind in range(kinds):
-            sums = np.cumsum(np.where(is_first, carried[kind], 0.0))
-            base = np.append(0.0, sums[2 * half - 1 :: 2 * half][:-1])
-            parts = _split(earlier[kind], is_first, is_later, half)
-            parts[:, 1] += sums[is_later].reshape(-1, half) - base[:, np.newaxis]
-            earlier[kind] = parts.reshape(-1)
-            carried[kind] = _split(carried[kind], is_first, is_later, half).reshape(-1)
-        order = _split(order, is_first, is_later, half).reshape(-1)
+        is_later = ((order // half) & 1).astype(bool)
+        # Indices and not masks: a take is many times faster than a selection by a mask.
+        second, first = np.flatnonzero(is_later), np.flatnonzero(~is_later)
+        passed = first - middle  # of the later half, before each of the first half
+        met = second - middle  # and the other way round
+        split = np.stack((first.reshape(-1, half), second.reshape(-1, half)), axis=1).reshape(-1)
+        order, later = order.take(split), later.take(split)
+        base = np.arange(0, full // 2, half)
+        later.reshape(-1, 2, half)[:, 0] += passed.reshape(-1, half) - base[:, np.newaxis]
+        for kind, weight in enumerate(carried):
+            sums = _summed(weight.take(first))
+            carried[kind], column = weight.take(split), earlier[kind].take(split)
+            gained = sums.take(met).reshape(-1, half) - sums[base][:, np.newaxis]
+            column.reshape(-1, 2, half)[:, 1] += gained
+            earlier[kind] = column
     _meet(order.reshape(-1, leaf), later, earlier, carried)
     counted = np.empty(full, dtype=np.int64)
     counted[order] = later
     summed = []
     for column in earlier:
-        by_place = np.empty(full)
+        by_place = np.empty_like(column)
         by_place[order] = column
         summed.append(by_place[:size])
     return counted[:size], summed
-
-
-def _split(column: np.ndarray, is_first: np.ndarray, is_later: np.ndarray, half: int) -> np.ndarray:
-    """``column`` with the first half of each group before the later one: (groups, 2, half)."""
-    return np.stack(
-        (column[is_first].reshape(-1, half), column[is_later].reshape(-1, half)), axis=1
-    )
 
 
 def _meet(
     order: np.ndarray, later: np.ndarray, earlier: list[np.ndarray], carried: list[np.ndarray]
 ) -> None:
     """Add the pairs within each row of ``order``, two columns at a time."""
-    shape = order.shape
-    counts, sums = later.reshape(shape), [column.reshape(shape) for column in earlier]
-    weights = [column.reshape(shape) for column in carried]
-    for distance in range(1, shape[1]):
-        is_before = order[:, :-distance] < order[:, distance:]
-        counts[:, distance:] += ~is_before
-        for total, weight in zip(sums, weights, strict=True):
-            total[:, distance:] += np.where(is_before, weight[:, :-distance], 0.0)
+    # Columns as rows: they lie together in memory, so that each step is one long run.
+    order = np.ascontiguousarray(order.T)
+    shape = order.shape[::-1]
+    counts = np.ascontiguousarray(later.reshape(shape).T)
+    sums = [np.ascontiguousarray(column.reshape(shape).T) for column in earlier]
+    weights = [np.ascontiguousarray(column.reshape(shape).T) for column in carried]
+    for low in range(order.shape[0]):
+        for high in range(low + 1, order.shape[0]):
+            is_before = order[low] < order[high]
+            counts[high] += ~is_before
+            for total, weight in zip(sums, weights, strict=True):
+                total[high] += is_before * weight[low]
+    later[:] = counts.T.reshape(-1)
+    for column, total in zip(earlier, sums, strict=True):
+        column[:] = total.T.reshape(-1)

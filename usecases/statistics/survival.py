@@ -6,6 +6,7 @@ event was still at risk of it, and times that differ by rounding alone are the s
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,6 +21,7 @@ AALEN_JOHANSEN = "Aalen-Johansen; complementary log-log interval"
 KAPLAN_MEIER = "1 - Kaplan-Meier, deaths censored; complementary log-log interval"
 EXCESS = "1 - Kaplan-Meier less Aalen-Johansen; infinitesimal jackknife, normal"
 
+_KEY_BITS = 62
 _TIED = 1.5e-8
 """Times closer than this, or than this share of the mean time, are one: R's ``timefix``."""
 
@@ -76,13 +78,30 @@ class FollowUp:
             raise ValueError("Each risk must lie in [0, 1].")
         if not horizon > 0:
             raise ValueError(f"The horizon must be above 0; it is {horizon:g}.")
-        times = _without_rounding(times, horizon)
-        beyond = times > horizon
+        with ThreadPoolExecutor(1) as other:  # NumPy's sort lets other threads run
+            sorting = other.submit(np.argsort, -risks)
+            rank, distinct = _time_ranks(times, float(horizon))
+            from_high = sorting.result()
+        beyond = distinct[rank] > horizon
         ended = np.where(beyond, CENSORED, codes).astype(np.int8)
-        times = np.where(beyond, horizon, times)
+        at_horizon = int(np.searchsorted(distinct, horizon))
+        rank = np.minimum(rank, at_horizon)
+        times = np.append(distinct[:at_horizon], horizon)
+        # One integer a person sorts many times faster than three columns.
+        bits = max(1, int(times.size * 4).bit_length()), max(1, int(risks.size).bit_length())
+        if sum(bits) > _KEY_BITS:
+            raise ValueError(f"{risks.size:,} people are more than one table may hold.")
+        place = np.empty(risks.size, dtype=np.int64)
+        place[from_high] = np.arange(risks.size)
         last = np.where(ended == CENSORED, DEATH + 1, ended)
-        order = np.lexsort((-risks, last, times))
-        return cls(times[order], ended[order], risks[order], float(horizon), order)
+        key = np.sort(((rank * 4 + last) << bits[1]) | place)
+        high_place = key & ((1 << bits[1]) - 1)
+        order = from_high[high_place]
+        follow = cls(times[key >> (bits[1] + 2)], ended[order], risks[order], float(horizon), order)
+        ranked = risks[from_high]
+        from_low = np.concatenate(([False], ranked[1:] != ranked[:-1]))[::-1]
+        follow._rank_risks((np.cumsum(from_low) - from_low)[::-1][high_place])
+        return follow
 
     @cached_property
     def deaths_censored(self) -> FollowUp:
@@ -164,17 +183,30 @@ class FollowUp:
         """People censored before the horizon."""
         return self.people - self.total_events - self.total_deaths - self.total_at_horizon
 
+    def _rank_risks(self, rank: np.ndarray) -> None:
+        """Keep the ranks of the risks, and the order that they give."""
+        self.__dict__["risk_rank"] = rank
+        # A sort of integers, so that equal risks stand in the order of time, and fast.
+        bits = int(self.people).bit_length()
+        key = np.sort((rank << bits) | np.arange(self.people))
+        self.__dict__["by_risk"] = key & ((1 << bits) - 1)
+
     @cached_property
     def by_risk(self) -> np.ndarray:
-        """People from the lowest risk to the highest, shape (people,)."""
-        return np.argsort(self.risk, kind="stable")
+        """People from the lowest risk to the highest, in their order where equal."""
+        order = np.argsort(self.risk)
+        ranked = self.risk[order]
+        rank = np.empty(self.people, dtype=np.int64)
+        rank[order] = np.concatenate(([0], np.cumsum(ranked[1:] != ranked[:-1])))[: self.people]
+        self._rank_risks(rank)
+        by_risk: np.ndarray = self.__dict__["by_risk"]
+        return by_risk
 
     @cached_property
     def risk_rank(self) -> np.ndarray:
         """Number of each person's risk among the distinct risks, shape (people,)."""
-        ranked = self.risk[self.by_risk]
-        rank = np.empty(self.people, dtype=np.int64)
-        rank[self.by_risk] = np.concatenate(([0], np.cumsum(ranked[1:] != ranked[:-1])))
+        _order = self.by_risk  # finds both
+        rank: np.ndarray = self.__dict__["risk_rank"]
         return rank
 
     @cached_property
@@ -365,15 +397,20 @@ def risk_quantity(value: float, error: float, method: str) -> Quantity:
     return Quantity(method, value, ends[0], ends[1], error)
 
 
-def _without_rounding(times: np.ndarray, horizon: float) -> np.ndarray:
-    """``times`` with those equal but for rounding set to one of them, or to the horizon."""
-    distinct = np.unique(np.append(times, horizon))
-    gaps = np.diff(distinct)
-    near = gaps <= _TIED * max(1.0, float(np.mean(distinct)))
-    if not near.any():
-        return times
-    starts = np.concatenate(([True], ~near))
-    first = distinct[starts]
-    merged = first[np.searchsorted(first, times, side="right") - 1]
-    at_horizon = first[np.searchsorted(first, horizon, side="right") - 1]
-    return np.where(merged == at_horizon, horizon, merged)
+def _time_ranks(times: np.ndarray, horizon: float) -> tuple[np.ndarray, np.ndarray]:
+    """The number of each time among the distinct ones, and those; see :data:`_TIED`."""
+    if not times.size:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    order = np.argsort(times)
+    ascending = times[order]
+    near = _TIED * max(1.0, float(np.mean(times)))
+    fresh = np.concatenate(([True], np.diff(ascending) > near))
+    numbers = np.cumsum(fresh) - 1
+    distinct = ascending[fresh]
+    place = int(np.searchsorted(ascending, horizon))
+    for neighbour in (place - 1, place):
+        if 0 <= neighbour < times.size and abs(ascending[neighbour] - horizon) <= near:
+            distinct[numbers[neighbour]] = horizon
+    rank = np.empty(times.size, dtype=np.int64)
+    rank[order] = numbers
+    return rank, distinct
