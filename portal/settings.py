@@ -202,8 +202,13 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
+JOB_SWEEP_SECONDS = environment.number("JOB_SWEEP_SECONDS", default=10)
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "portal.jobs.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep": {
+        "task": "portal.jobs.sweep",
+        "schedule": JOB_SWEEP_SECONDS,
+        "options": {"expires": JOB_SWEEP_SECONDS},
+    },
 }
 JOB_LEASE_SECONDS = environment.number("JOB_LEASE_SECONDS", default=30)
 JOB_HEARTBEAT_SECONDS = environment.number("JOB_HEARTBEAT_SECONDS", default=2)

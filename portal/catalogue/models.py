@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.catalogue import vocabulary
-from portal.jobs.models import Job, JobQuerySet, Status
+from portal.jobs.models import MOVES, Job, JobQuerySet, Status
 from portal.organisations.countries import COUNTRIES
 from portal.organisations.models import Organisation
 from portal.organisations.sharing import ShareableQuerySet
@@ -286,6 +286,7 @@ class Upload(Job):
         abstract = False
         ordering = ("-created_at", "-id")
         indexes = (models.Index(fields=["status", "woken_at"], name="upload_by_status"),)
+        triggers = (pgtrigger.FSM(name="upload_moves", field="status", transitions=MOVES),)
 
     def __str__(self) -> str:
         return f"{self.file_name} → {self.dataset} · {self.name}"

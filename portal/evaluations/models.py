@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.catalogue.models import Dataset, Table
-from portal.jobs.models import Job, JobQuerySet, Status
+from portal.jobs.models import MOVES, Job, JobQuerySet, Status
 from portal.organisations.models import Organisation
 from portal.organisations.sharing import ShareableQuerySet
 from portal.registry.models import ModelVersion
@@ -142,23 +142,7 @@ class Evaluation(Job):
                 name="evaluation_fingerprint_is_a_sha256",
             ),
         )
-        triggers: ClassVar = [
-            pgtrigger.FSM(
-                name="evaluation_moves",
-                field="status",
-                transitions=[
-                    ("queued", "running"),
-                    ("queued", "succeeded"),
-                    ("queued", "cancelled"),
-                    ("running", "succeeded"),
-                    ("running", "failed"),
-                    ("running", "cancelled"),
-                    ("running", "queued"),
-                    ("failed", "queued"),
-                    ("cancelled", "queued"),
-                ],
-            ),
-        ]
+        triggers = (pgtrigger.FSM(name="evaluation_moves", field="status", transitions=MOVES),)
 
     def __str__(self) -> str:
         return f"{self.model_version} · {self.dataset}"

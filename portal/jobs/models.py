@@ -29,6 +29,18 @@ class Status(models.TextChoices):
         return self in FINAL
 
 
+MOVES = [
+    ("queued", "running"),
+    ("queued", "cancelled"),
+    ("running", "succeeded"),
+    ("running", "failed"),
+    ("running", "cancelled"),
+    ("running", "queued"),
+    ("failed", "queued"),
+    ("cancelled", "queued"),
+]
+"""The only moves between states that the database lets a job make."""
+
 FINAL = (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED)
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 

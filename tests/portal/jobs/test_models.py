@@ -91,9 +91,14 @@ def test_a_job_keeps_its_invariants(
     kind: str, name: str, change: Change, request: pytest.FixtureRequest
 ) -> None:
     job = request.getfixturevalue(kind)
-    if isinstance(job, Evaluation) and name == "status_known":
+    if name == "status_known":
         # By inserting: a change of the status is first looked at by the trigger.
-        refused(twin_of(job, fingerprint="c" * 64, **change).save, f"{kind}_{name}")
+        twin = (
+            twin_of(job, fingerprint="c" * 64, **change)
+            if isinstance(job, Evaluation)
+            else Upload(dataset=job.dataset, created_by=job.created_by, **change)
+        )
+        refused(twin.save, f"{kind}_{name}")
         return
     refused(lambda: type(job).objects.filter(pk=job.pk).update(**change), f"{kind}_{name}")
 
@@ -166,6 +171,7 @@ ENDED: Change = {"finished_at": Now(), "lease_expires_at": None}
     ("path", "last"),
     [
         ([], "failed"),
+        ([], "succeeded"),
         (["running", "succeeded"], "queued"),
         (["running", "succeeded"], "running"),
         (["running", "succeeded"], "failed"),
@@ -189,6 +195,20 @@ def test_an_evaluation_moves_only_as_drawn(
     for step in path:
         rows.update(**fields[step])
     refused(lambda: rows.update(**fields[last]), "evaluation_moves", ProgrammingError)
+
+
+@pytest.mark.parametrize("last", ["queued", "running", "failed", "cancelled"])
+def test_an_upload_that_succeeded_stays_so(upload: Upload, last: str) -> None:
+    rows = Upload.objects.filter(pk=upload.pk)
+    rows.update(**RUNNING)
+    rows.update(**ENDED | {"status": "succeeded"})
+    fields: dict[str, Change] = {
+        "queued": {"status": "queued", "finished_at": None},
+        "running": RUNNING | {"finished_at": None},
+        "failed": {"status": "failed", "failure": "Said."},
+        "cancelled": {"status": "cancelled"},
+    }
+    refused(lambda: rows.update(**fields[last]), "upload_moves", ProgrammingError)
 
 
 def test_a_result_never_changes(stored: StoredResult) -> None:
