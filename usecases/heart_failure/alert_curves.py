@@ -50,14 +50,19 @@ def free_response_curve(free: FreeResponse, cohort: Cohort, days: int, smallest:
     }
 
 
-def burden_curve(free: FreeResponse, cohort: Cohort, totals: Totals, smallest: int) -> Columns:
+def burden_curve(
+    free: FreeResponse, cohort: Cohort, totals: Totals, threshold: float, smallest: int
+) -> Columns:
     """For each burden the lowest threshold that keeps it, and what follows from it.
 
-    A row is left out where its counts tell of fewer than ``smallest`` events or alerts.
+    The protocol's ``threshold`` has a row too, with the burden that it makes. A row is left out
+    where its counts tell of fewer than ``smallest`` events or alerts.
     """
     days = int(totals.at_risk.sum())
     years = days / DAYS_PER_YEAR
-    thresholds = free.thresholds_within(BURDENS * years)
+    own = free.points(np.array([threshold])).unexplained / years
+    burdens = np.concatenate((own, BURDENS))
+    thresholds = np.concatenate(([threshold], free.thresholds_within(BURDENS * years)))
     points = free.points(np.nan_to_num(thresholds, nan=np.inf))
     counts = (
         points.detected,
@@ -69,11 +74,8 @@ def burden_curve(free: FreeResponse, cohort: Cohort, totals: Totals, smallest: i
     for count in counts:
         seen &= (count == 0) | (count >= smallest)
     # Beyond the most that the scores can raise, every burden has the same threshold.
-    seen[1:] &= thresholds[1:] != thresholds[:-1]
-    burdens, thresholds = BURDENS[seen], thresholds[seen]
-    order = np.argsort(thresholds)
-    ascending = thresholds[order]
-    columns: Columns = {"burden": burdens[order].tolist(), "threshold": ascending.tolist()}
+    ascending, first = np.unique(thresholds[seen], return_index=True)
+    columns: Columns = {"burden": burdens[seen][first].tolist(), "threshold": ascending.tolist()}
     _with_interval(columns, "event_sensitivity", _sensitivities(free, cohort, ascending))
     for name, found in _alert_ratios(free, cohort, totals.at_risk, ascending).items():
         _with_interval(columns, name, found)

@@ -351,7 +351,8 @@ class _Evaluation:
                 method=f"Counts; bins merged until each is 0 or at least {smallest}",
                 columns=alert_curves.lead_times(totals, self.protocol.window, smallest),
             )
-        if cohort.monitoring is None or totals.monitored is None or not totals.monitored.any():
+        threshold = self.protocol.threshold
+        if cohort.monitoring is None or threshold is None or not totals.at_risk.any():
             return
         free = FreeResponse(
             cohort.monitoring,
@@ -364,7 +365,7 @@ class _Evaluation:
         if self.protocol.recovery is not None:
             recovery = f"recovery at {self.protocol.recovery:g}, or at a lower threshold"
         self.progress(ALL_THRESHOLDS, 0.45)
-        days = int(totals.monitored.sum())
+        days = int(totals.at_risk.sum())
         self.curves["free_response"] = Curve(
             method=f"Exact; {recovery}; at least {smallest} events or alerts between points; "
             f"{ROBUST}",
@@ -374,7 +375,7 @@ class _Evaluation:
         self.curves["burden"] = Curve(
             method="The lowest threshold from which on upwards the burden is kept; "
             f"{recovery}; {ROBUST}",
-            columns=alert_curves.burden_curve(free, cohort, totals, smallest),
+            columns=alert_curves.burden_curve(free, cohort, totals, threshold, smallest),
         )
 
 

@@ -72,17 +72,19 @@ def draw_free_response(result: Result, _: Translate) -> go.Figure:
                 + "<extra></extra>",
             )
         )
-        label(
-            figure,
-            rate.value,
-            sensitivity.value or 0.0,
-            "<b>" + _("as evaluated") + "</b>",
-            xanchor="left",
-            yanchor="top",
-            name="uc",
-            xshift=8,
-            yshift=-6,
-        )
+        if curve is None:
+            left = rate.value < 0.6 * max(shown)
+            label(
+                figure,
+                rate.value,
+                sensitivity.value or 0.0,
+                "<b>" + _("as evaluated") + "</b>",
+                xanchor="left" if left else "right",
+                yanchor="top",
+                name="uc",
+                xshift=8 if left else -8,
+                yshift=-6,
+            )
     figure.add_traces(_chosen(result))
     top = max(shown)
     figure.update_xaxes(
@@ -219,8 +221,12 @@ def draw_burden(result: Result, _: Translate) -> go.Figure:
             xshift=6,
             yshift=4,
         )
-    figure.update_xaxes(title_text=_("threshold of the score"))
-    figure.update_yaxes(title_text=_("unexplained alerts per patient-year"), rangemode="tozero")
+    rates, thresholds = column(curve, "unexplained_alert_rate"), column(curve, "threshold")
+    evaluated = 0.0 if rate is None or rate.value is None else rate.value
+    top = min(max(rates), max(MOST_ALERTS, 1.3 * evaluated)) * 1.04
+    low = min(at for at, value in zip(thresholds, rates, strict=True) if value <= top)
+    figure.update_xaxes(title_text=_("threshold of the score"), range=[low, max(thresholds)])
+    figure.update_yaxes(title_text=_("unexplained alerts per patient-year"), range=[0, top])
     return figure
 
 
