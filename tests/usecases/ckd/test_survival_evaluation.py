@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -490,3 +491,39 @@ def test_a_cohort_with_times_or_events_that_make_no_sense_is_refused(tmp_path: P
     text = str(refusal.value)
     assert "time" in text
     assert "event" in text
+
+
+def test_the_same_call_gives_the_same_bytes_on_one_processor_or_more(tmp_path: Path) -> None:
+    cohort, predictions = simulated(3_000)
+    cohort.write_csv(tmp_path / "cohort.csv")
+    predictions.write_parquet(tmp_path / "predictions.parquet")
+    written = []
+    for processors in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": processors}
+        environment["POLARS_MAX_THREADS"] = processors
+        out = tmp_path / processors
+        command = [sys.executable, "-m", "usecases.evaluate", "ckd/survival", "--out", str(out)]
+        command += ["--table", f"cohort={tmp_path / 'cohort.csv'}"]
+        command += ["--table", f"predictions={tmp_path / 'predictions.parquet'}"]
+        command += ["--set", "bootstrap_replicates=100"]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=120)
+        written.append(out.read_bytes())
+
+    assert written[0] == written[1]
+
+
+def test_counts_that_are_hidden_cannot_be_found_by_taking_away_the_others() -> None:
+    parts = ((470, 1.0, 1), (4, 2.0, 2), (15, 9.0, 0), (4, 0.5, 0))
+    cohort = pl.DataFrame(
+        {
+            "patient_id": [f"p{number}" for number in range(493)],
+            "time": [time for count, time, _event in parts for _ in range(count)],
+            "event": [event for count, _time, event in parts for _ in range(count)],
+        }
+    )
+    predictions = cohort.select("patient_id", pl.lit(0.4).alias("risk"))
+
+    counts = evaluated(cohort, predictions).population
+
+    names = ("events", "deaths", "event_free_at_horizon", "lost_before_horizon")
+    assert [counts[name] for name in names] == [470, None, None, None]
