@@ -226,6 +226,14 @@ SHORT = {
 }
 """Labels that leave room for what else a variant's label says."""
 
+OWN_WORDS = {
+    f"observed_risk{CENSORED}": gettext_noop(
+        "The share of the patients who would have the event by the horizon if nobody died before "
+        "it (Kaplan-Meier)."
+    )
+}
+"""Explanations that a variant does not share with its measure."""
+
 UPDATE_WORDS = {
     "recalibrated_baseline": (
         gettext_noop("new baseline"),
@@ -239,11 +247,12 @@ UPDATE_WORDS = {
 
 
 def _variant(measure: Measure, suffix: str, label: str, words: str) -> Measure:
+    explanation = f"{measure.explanation[:-1]}; {words}."
     return replace(
         measure,
         key=measure.key + suffix,
         label=f"{SHORT.get(measure.key, measure.label)}, {label}",
-        explanation=f"{measure.explanation[:-1]}; {words}.",
+        explanation=OWN_WORDS.get(measure.key + suffix, explanation),
     )
 
 
