@@ -164,9 +164,9 @@ def draw_sizes(result: Result, _: Translate) -> go.Figure:
     point = f"{shown.at[AT]:g}"
     share_axis(
         figure.layout.xaxis,
-        _("lesions found at {point} false positives per scan").format(point=point)
+        _("lesions found at<br>{point} false positives per scan").format(point=point)
         if point != "1"
-        else _("lesions found at 1 false positive per scan"),
+        else _("lesions found at<br>1 false positive per scan"),
         1,
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": colour("ink")})

@@ -70,10 +70,10 @@ def threshold_curve(
 
 
 def point_words(point: Point) -> str:
-    """A point in words: "threshold 0.5", "specificity held at 90%"."""
+    """A point in words: "score 0.5", "specificity 90%"."""
     if point.kind == "threshold":
-        return f"threshold {point.target:g}"
-    return f"{point.kind} held at {100 * point.target:g}%"
+        return f"score {point.target:g}"
+    return f"{point.kind} {100 * point.target:g}%"
 
 
 def operating_points(exams: Exams, points: list[Point], found: Measured) -> Curve:

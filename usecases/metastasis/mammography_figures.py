@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portal.figures import colour, empty_figure, headline
-from portal.marks import chosen, column, label, reference, share_axis, why
+from portal.marks import NO_BREAK, chosen, column, label, reference, share_axis, why
 from portal.usecase import Figure, Translate, gettext_noop
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
                 + _("false positives {value}").format(value="%{x:.1%}")
                 + "<extra></extra>",
             ),
-            *chosen(result, "1 - specificity", "sensitivity", _, beside="bottom right"),
+            *_chosen(result, _),
         ]
     )
     _add_reader(figure, result, _)
@@ -64,6 +64,16 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
     share_axis(figure.layout.xaxis, _("false positives (1 \N{MINUS SIGN} specificity)"), 1)
     share_axis(figure.layout.yaxis, _("sensitivity"), 1)
     return figure
+
+
+def _chosen(result: Result, _: Translate) -> list[go.Scatter]:
+    """The marker of the slider's threshold, with the score as it is: it need not be a share."""
+    traces = chosen(result, "1 - specificity", "sensitivity", _, beside="bottom right")
+    for trace in traces:
+        words = [f"{NO_BREAK}≥{NO_BREAK}{at:.3g}" for at in trace.meta["at"]]
+        now = trace.meta["text"].index(list(trace.text))
+        trace.update(meta={**trace.meta, "text": [[text] for text in words]}, text=[words[now]])
+    return traces
 
 
 def _add_reader(figure: go.Figure, result: Result, _: Translate) -> None:
@@ -118,6 +128,7 @@ def _add_reader(figure: go.Figure, result: Result, _: Translate) -> None:
         yanchor="top",
         xshift=8,
         yshift=-6,
+        bgcolor=colour("paper"),  # the curve may pass behind it
     )
 
 
@@ -176,7 +187,7 @@ def draw_comparison(result: Result, _: Translate) -> go.Figure:
     for at, dash in ((0.0, "solid"), (-margin, "6px 4px")):
         figure.add_vline(x=at, line={"color": colour("ink-2"), "width": 1.25, "dash": dash})
     for at, text, anchor in (
-        (0.0, _("the reader"), "left"),
+        (0.0, _("reader"), "center"),
         (-margin, _("margin"), "right"),
     ):
         figure.add_annotation(
@@ -190,7 +201,7 @@ def draw_comparison(result: Result, _: Translate) -> go.Figure:
             font={"size": 12.5, "color": colour("ink-2")},
         )
     figure.update_xaxes(
-        title_text=_("model minus reader, percentage points"), range=[low - room, high + room]
+        title_text=_("model minus reader,<br>percentage points"), range=[low - room, high + room]
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": colour("ink")})
     figure.update_layout(height=90 + 52 * len(rows), margin={"t": 26})

@@ -110,17 +110,17 @@ def _too_few(result: Result, _: Translate) -> str:
 
 
 def point_phrase(estimate: Estimate, _: Translate) -> str:
-    """What an estimate is taken at: "where a score of 0.5 recalls"."""
+    """What an estimate is taken at: "Holding a specificity of 90%"."""
     at = estimate.at or {}
     if "threshold" in at:
-        return _("recalling from a score of {threshold} on").format(
+        return _("At a score of {threshold} or more").format(
             threshold=f"{at['threshold']:g}"
         )
     if "specificity" in at:
-        return _("holding a specificity of {percent}").format(
+        return _("Holding a specificity of {percent}").format(
             percent=f"{100 * at['specificity']:g}%"
         )
-    return _("holding a sensitivity of {percent}").format(percent=f"{100 * at['sensitivity']:g}%")
+    return _("Holding a sensitivity of {percent}").format(percent=f"{100 * at['sensitivity']:g}%")
 
 
 def _auroc(result: Result, _: Translate) -> str:
@@ -137,7 +137,7 @@ def _sensitivity(result: Result, _: Translate) -> str:
     estimate = headline(result, "sensitivity")
     if estimate is None or estimate.value is None:
         return reason(estimate, _)
-    return _("Of 100 exams with cancer {found} are recalled, {point}.").format(
+    return _("{point}, {found} of 100 exams with cancer are recalled.").format(
         found=f"{100 * estimate.value:.0f}", point=point_phrase(estimate, _)
     )
 
@@ -146,7 +146,7 @@ def _recalls(result: Result, _: Translate) -> str:
     estimate = headline(result, "recall_rate")
     if estimate is None or estimate.value is None:
         return reason(estimate, _)
-    return _("Of 1,000 exams {recalled} are recalled, {point}.").format(
+    return _("{point}, {recalled} of 1,000 exams are recalled.").format(
         recalled=f"{1000 * estimate.value:.0f}", point=point_phrase(estimate, _)
     )
 
