@@ -15,6 +15,7 @@ import scipy
 import sklearn
 from sklearn.metrics import roc_auc_score
 
+from tests.bench.alerts import alert_rows
 from tests.bench.rows import ROOT, Row, fastest, whole_result
 from tests.bench.survival import survival_rows
 from usecases.statistics.discrimination import auroc
@@ -112,6 +113,7 @@ def main() -> None:
         rows.append(auroc_row(10**7, with_target=True))
     rows += result_rows(10**6)
     rows += survival_rows(quick=quick)
+    rows += alert_rows(quick=quick)
     print(table(rows))
     print(f"\n{machine()}")
     if not quick:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
-
 import numpy as np
 import polars as pl
 
-from tests.bench.rows import ROOT, WHOLE_RESULT, Row
+from tests.bench.rows import Row, whole_result
 
 SECONDS_TARGET, MEMORY_TARGET = 8.0, 3.0
 DAYS = 1096
@@ -67,22 +63,8 @@ def result_rows(patients: int, recovery: float | None, *, with_target: bool) -> 
     fields = ["--set", "threshold=20"]
     if recovery is not None:
         fields += ["--set", f"recovery_threshold={recovery:g}"]
-    with tempfile.TemporaryDirectory() as folder:
-        for name, frame in tables.items():
-            frame.write_parquet(f"{folder}/{name}.parquet")
-        scores = tables["predictions"].height
-        tables.clear()
-        done = subprocess.run(
-            [sys.executable, "-c", WHOLE_RESULT, folder, "heart-failure/alerts", *fields],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    code, took, kibibytes = done.stdout.split()
-    if code != "0":
-        raise RuntimeError(done.stderr)
-    seconds, memory = float(took), int(kibibytes) / 1024**2
+    scores = tables["predictions"].height
+    seconds, memory = whole_result("heart-failure/alerts", tables, *fields)
     words = "" if recovery is None else ", recovery threshold"
     return [
         Row(

@@ -71,8 +71,12 @@ def ratio_row(what: str, ours: float, peer: str, theirs: float, target: float | 
     )
 
 
-def whole_result(task: str, tables: Mapping[str, pl.DataFrame]) -> tuple[float, float]:
+def whole_result(
+    task: str, tables: Mapping[str, pl.DataFrame], *options: str
+) -> tuple[float, float]:
     """Seconds and GiB of a whole result, read from files, in a process of its own.
+
+    ``options`` are further arguments of the command line.
 
     Raises
     ------
@@ -83,7 +87,7 @@ def whole_result(task: str, tables: Mapping[str, pl.DataFrame]) -> tuple[float, 
         for name, frame in tables.items():
             frame.write_parquet(f"{folder}/{name}.parquet")
         done = subprocess.run(
-            [sys.executable, "-c", WHOLE_RESULT, folder, task],
+            [sys.executable, "-c", WHOLE_RESULT, folder, task, *options],
             cwd=ROOT,
             capture_output=True,
             text=True,
