@@ -144,6 +144,7 @@ def threshold_rows(
         counts[name] = []
     for name in (*measures, "net_benefit"):
         counts[name], counts[f"{name}_lower"], counts[f"{name}_upper"] = [], [], []
+    gains: Columns = {"gain_over_all": [], "gain_lower": [], "gain_upper": []}
     any_hidden = False
     for split in splits(follow, utility.GRID):
         unknown = split.above.unknown or split.below.unknown
@@ -163,6 +164,10 @@ def threshold_rows(
             counts[name].append(quantity.value)
             counts[f"{name}_lower"].append(quantity.lower)
             counts[f"{name}_upper"].append(quantity.upper)
+        few = 0 < split.below.people < smallest
+        gain = Quantity("") if few else split.gain_over_treat_all()
+        for column, end in zip(gains.values(), (gain.value, gain.lower, gain.upper), strict=True):
+            column.append(end)
     lower, upper = counts.pop("net_benefit_lower"), counts.pop("net_benefit_upper")
     decision: Columns = {
         "threshold": counts["threshold"],
@@ -170,6 +175,7 @@ def threshold_rows(
         "lower": lower,
         "upper": upper,
         "treat_all": [net_benefit_treat_all(follow, float(at)) for at in utility.GRID],
+        **gains,
     }
     return counts, decision, any_hidden
 

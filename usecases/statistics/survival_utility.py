@@ -18,6 +18,7 @@ from usecases.statistics.survival import CENSORED, EVENT, FollowUp, Incidence
 
 PROPORTIONS = ("sensitivity", "specificity", "ppv", "npv")
 NET_BENEFIT = "Net benefit, risk > threshold, {estimator} above it; normal, delta method"
+GAIN = "Net benefit less treating all, {estimator} below the threshold; normal, delta method"
 PROPORTION = "Risk > threshold, {estimator} above and below it; logit interval, delta method"
 NO_VARIATION = "; no interval, as the sample shows no variation"
 
@@ -72,6 +73,23 @@ class Split:
         variance = (self.share * (1 + odds)) ** 2 * self.above.variance
         variance += each**2 * self.share * (1 - self.share) / people
         return normal_quantity(self.share * each, math.sqrt(variance), method)
+
+    def gain_over_treat_all(self) -> Quantity:
+        """Net benefit less that of treating everyone: what leaving out those below gains.
+
+        Both are taken from the risks observed above and below the threshold, so only those below
+        matter: they are spared as false positives, at the cost of the events among them.
+        """
+        method = GAIN.format(estimator=self.estimator)
+        if self.below.unknown:
+            return Quantity(method, unavailable=_unknown("below"))
+        odds = self.threshold / (1 - self.threshold)
+        each = odds - self.below.risk * (1 + odds)
+        people = self.above.people + self.below.people
+        left = 1 - self.share
+        variance = (left * (1 + odds)) ** 2 * self.below.variance
+        variance += each**2 * self.share * left / people
+        return normal_quantity(left * each, math.sqrt(variance), method)
 
     def proportion(self, name: str, smallest: int = 1) -> Quantity:
         """One of :data:`PROPORTIONS`; a reason where it would be of too few people.

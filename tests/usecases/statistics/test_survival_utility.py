@@ -32,6 +32,7 @@ def test_of_people_followed_to_the_end_they_are_plain_counts() -> None:
     assert split.net_benefit().value == pytest.approx(2 / 5 - 1 / 5)
     found = [split.proportion(name).value for name in PROPORTIONS]
     assert found == pytest.approx([2 / 3, 1 / 2, 2 / 3, 1 / 2])
+    assert split.gain_over_treat_all().value == pytest.approx((2 / 5 - 1 / 5) - (3 / 5 - 2 / 5))
     assert net_benefit_treat_all(follow, 0.5) == pytest.approx(3 / 5 - 2 / 5)
 
 
@@ -82,11 +83,16 @@ def test_the_standard_errors_are_close_to_those_of_a_bootstrap() -> None:
         part = FollowUp.of(follow.time[chosen], follow.event[chosen], follow.risk[chosen], 5.0)
         split = splits(part, np.array([0.4]))[0]
         drawn.append(
-            [split.net_benefit().value, *(split.proportion(name).value for name in PROPORTIONS)]
+            [
+                split.net_benefit().value,
+                split.gain_over_treat_all().value,
+                *(split.proportion(name).value for name in PROPORTIONS),
+            ]
         )
 
     split = splits(follow, np.array([0.4]))[0]
-    found = [split.net_benefit(), *(split.proportion(name) for name in PROPORTIONS)]
+    gains = split.net_benefit(), split.gain_over_treat_all()
+    found = [*gains, *(split.proportion(name) for name in PROPORTIONS)]
     errors = [quantity.standard_error for quantity in found]
     assert errors == pytest.approx(np.std(drawn, axis=0), rel=0.15)
 
