@@ -68,7 +68,7 @@ def draw_observed(result: Result, _: Translate) -> go.Figure:
             _("predicted"),
             xanchor="right",
             yanchor="bottom" if expected.value >= (event[-1] or 0) else "top",
-            xshift=-9,
+            yshift=6 if expected.value >= (event[-1] or 0) else -12,  # clear of the curve
             name="ink",
         )
     top = 1.08 * max(shown) or 1
