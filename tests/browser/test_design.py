@@ -15,7 +15,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.template import Context, engines
 from django.test import RequestFactory
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from portal.figures import Forest, ForestRow, colour, follow
 from portal.result import Curve, Estimate
@@ -117,19 +117,11 @@ def result_page() -> str:
     return template.render(bound)
 
 
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(browser: Browser) -> Iterator[Open]:
+def open_page(started_browser: Browser) -> Iterator[Open]:
     """Opens the page; afterwards nothing may have been written to the console."""
     said: list[str] = []
     opened = []
@@ -150,7 +142,7 @@ def open_page(browser: Browser) -> Iterator[Open]:
         route.fulfill(body=Path(found).read_bytes(), headers={"Content-Type": kind})
 
     def open_(path: str = "/result", **options: Any) -> Page:
-        context = browser.new_context(reduced_motion="reduce", **options)
+        context = started_browser.new_context(reduced_motion="reduce", **options)
         context.route("**/*", answer)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))

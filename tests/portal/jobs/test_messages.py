@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty
@@ -26,6 +27,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
 def test_a_message_is_taken_once_and_in_order(connection: Connection) -> None:
     with connection.SimpleQueue("jobs") as queue:
         queue.put({"pk": 1})
+        time.sleep(0.01)  # the order is that of milliseconds
         queue.put({"pk": 2})
         taken = [queue.get(timeout=5), queue.get(timeout=5)]
         assert [message.payload["pk"] for message in taken] == [1, 2]
