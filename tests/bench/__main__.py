@@ -16,6 +16,7 @@ import sklearn
 from sklearn.metrics import roc_auc_score
 
 from tests.bench.alerts import alert_rows
+from tests.bench.detection import detection_rows
 from tests.bench.rows import ROOT, Row, fastest, whole_result
 from tests.bench.survival import survival_rows
 from usecases.statistics.discrimination import auroc
@@ -114,6 +115,7 @@ def main() -> None:
     rows += result_rows(10**6)
     rows += survival_rows(quick=quick)
     rows += alert_rows(quick=quick)
+    rows += detection_rows(quick=quick)
     print(table(rows))
     print(f"\n{machine()}")
     if not quick:
