@@ -47,12 +47,13 @@ def pool(estimates: np.ndarray, variances: np.ndarray) -> RandomEffects:
     Parameters
     ----------
     estimates, variances : ndarray, shape (sites,)
-        At least two sites; finite, variances above 0.
+        At least one site; finite, variances above 0. One site comes back as it is, with its
+        own normal interval; what one site cannot tell (the spread between sites) is NaN.
 
     Raises
     ------
     ValueError
-        If there are fewer than two sites or a variance is not positive.
+        If there is no site, or a variance is not positive.
 
     Notes
     -----
@@ -61,10 +62,12 @@ def pool(estimates: np.ndarray, variances: np.ndarray) -> RandomEffects:
     I² from tau² and the typical variance of Higgins & Thompson, Stat Med 2002;21:1539-1558.
     """
     values, spread = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
-    if values.ndim != 1 or values.size < 2 or spread.shape != values.shape:
-        raise ValueError(f"Pooling needs at least two sites; there are {values.size}.")
+    if values.ndim != 1 or values.size < 1 or spread.shape != values.shape:
+        raise ValueError(f"Pooling needs at least one site; there are {values.size}.")
     if not (np.all(np.isfinite(values)) and np.all(np.isfinite(spread)) and np.all(spread > 0)):
         raise ValueError("Pooling needs finite estimates with variances above 0.")
+    if values.size == 1:
+        return _one_site(float(values[0]), math.sqrt(float(spread[0])))
     # A fixed order, so that the order of the sites does not move the last digit.
     order = np.lexsort((spread, values))
     values, spread = values[order], spread[order]
@@ -95,6 +98,26 @@ def pool(estimates: np.ndarray, variances: np.ndarray) -> RandomEffects:
         i2=float(100 * tau2 / (tau2 + typical)),
         q=q,
         q_p_value=float(stats.chi2.sf(q, freedom)),
+    )
+
+
+def _one_site(value: float, error: float) -> RandomEffects:
+    reach = float(stats.norm.ppf(0.975)) * error
+    return RandomEffects(
+        value=value,
+        standard_error=error,
+        plain_standard_error=error,
+        lower=value - reach,
+        upper=value + reach,
+        prediction_lower=math.nan,
+        prediction_upper=math.nan,
+        degrees_of_freedom=0,
+        tau2=math.nan,
+        tau2_lower=math.nan,
+        tau2_upper=math.nan,
+        i2=math.nan,
+        q=0.0,
+        q_p_value=1.0,
     )
 
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import math
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", ResourceWarning)  # it leaves a file of its own open
+    from pymare import Dataset
+    from pymare.estimators import VarianceBasedLikelihoodEstimator, WeightedLeastSquares
+
+    gc.collect()
 
 from usecases.statistics.pooling import SCALES, pool
 
@@ -59,9 +70,37 @@ def test_sites_that_agree_have_no_heterogeneity() -> None:
     assert (found.tau2, found.i2, found.q) == (0, 0, pytest.approx(0, abs=1e-30))
 
 
-def test_one_site_cannot_be_pooled() -> None:
-    with pytest.raises(ValueError, match="at least two sites"):
-        pool(np.array([0.5]), np.array([0.1]))
+@given(st.floats(-3, 3), st.floats(1e-3, 2))
+def test_pooling_one_site_returns_it(value: float, variance: float) -> None:
+    found = pool(np.array([value]), np.array([variance]))
+    reach = 1.959963984540054 * math.sqrt(variance)
+
+    assert (found.value, found.standard_error) == (value, math.sqrt(variance))
+    assert (found.lower, found.upper) == pytest.approx((value - reach, value + reach))
+    assert math.isnan(found.tau2)
+    assert math.isnan(found.prediction_lower)
+
+
+def test_no_site_cannot_be_pooled() -> None:
+    with pytest.raises(ValueError, match="at least one site"):
+        pool(np.array([]), np.array([]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-3, 3), st.floats(0.05, 2)), min_size=3, max_size=8, unique=True)
+)
+def test_pooling_agrees_with_pymare(sites: list[tuple[float, float]]) -> None:
+    values, variances = np.array(sites).T
+    found = pool(values, variances)
+    data = Dataset(y=values[:, None], v=variances[:, None])
+    reml = VarianceBasedLikelihoodEstimator(method="REML").fit_dataset(data).summary()
+    # Its optimiser stops at about four digits of tau²; given the same tau², the rest is exact.
+    assert found.tau2 == pytest.approx(float(reml.tau2.item()), abs=2e-3, rel=5e-3)
+    given_tau2 = WeightedLeastSquares(tau2=found.tau2).fit_dataset(data).summary()
+    assert found.value == pytest.approx(float(given_tau2.fe_params.item()), abs=1e-9)
+    plain = math.sqrt(float(given_tau2.fe_cov.item()))
+    assert found.plain_standard_error == pytest.approx(plain, rel=1e-9)
 
 
 def test_a_variance_of_nothing_is_refused() -> None:
