@@ -105,7 +105,7 @@ def _described(name: str, task: Task) -> str:
         instead = f", instead of {schema.alternative_to}" if schema.alternative_to else ""
         lines += _wrapped(f"--table {schema.name}=FILE  columns {columns}{more}{instead}")
     for field, info in task.protocol.model_fields.items():
-        default = info.default
+        default = "" if info.default is None else info.default
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         lines += _wrapped(f"--set {field}={shown}  {info.description or ''}".rstrip())
     return "\n".join(lines)
