@@ -16,3 +16,15 @@ class UseCaseConverter:
 
     def to_url(self, value: UseCase | str) -> str:
         return value.slug if isinstance(value, UseCase) else value
+
+
+class VersionConverter:
+    """A semantic version: only the characters that one may have."""
+
+    regex = r"[0-9][0-9A-Za-z.+-]*"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value

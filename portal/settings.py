@@ -154,6 +154,8 @@ FILE_UPLOAD_HANDLERS = ["portal.catalogue.uploading.LimitedUploadHandler"]
 FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "arriving"
 FILE_UPLOAD_TEMP_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 FILE_UPLOAD_PERMISSIONS = 0o600
+DATA_UPLOAD_MAX_NUMBER_FILES = 1  # no form takes more, and each may be as large as allowed
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a dictionary of 2,000 variables has seven fields a line
 
 if os.environ.get("S3_BUCKET"):
     default_storage = {

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from portal.catalogue import views as catalogue
-from portal.converters import UseCaseConverter
+from portal.converters import UseCaseConverter, VersionConverter
 from portal.evaluations import views as evaluations
 from portal.registry import views as registry
 from portal.showcase import views as showcase
 
 register_converter(UseCaseConverter, "use_case")
+register_converter(VersionConverter, "version")
 
 in_a_use_case: list[URLPattern | URLResolver] = [
     path("", showcase.use_case_overview, name="use-case-overview"),

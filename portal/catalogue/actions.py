@@ -39,14 +39,13 @@ DATATYPES = {
 }
 
 
-def free_slug(model: Any, text: str) -> str:
-    """An address made of ``text`` that no row of ``model`` has yet."""
-    wanted = slugify(text)[:100].strip("-") or "item"
-    slug, number = wanted, 1
-    while model.objects.filter(slug=slug).exists():
-        number += 1
-        slug = f"{wanted}-{number}"
-    return slug
+def new_slug(text: str) -> str:
+    """An address made of ``text`` and four random characters.
+
+    Counting up where the words are taken would tell what other organisations call theirs.
+    """
+    words = slugify(text)[:100].strip("-_") or "item"
+    return f"{words}-{get_random_string(4, '23456789abcdefghjkmnpqrstuvwxyz')}"
 
 
 def _require(allowed: bool, sentence: str) -> None:
@@ -72,7 +71,7 @@ def create_dataset(
     dataset = Dataset(
         use_case=use_case.slug,
         organisation=organisation,
-        slug=free_slug(Dataset, fields["title"]),
+        slug=new_slug(fields["title"]),
         created_by=by,
         **fields,
     )
@@ -109,6 +108,8 @@ def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: Us
         If ``by`` may not change the dataset.
     """
     _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder change a dataset.")
+    # Two people who save at once wait for each other.
+    Dataset.objects.select_for_update().get(pk=dataset.pk)
     dataset.variables.all().delete()
     for position, variable in enumerate(variables):
         variable.pk, variable.dataset, variable.position = None, dataset, position
@@ -198,7 +199,7 @@ def describe_columns(*, dataset: Dataset, table: Table) -> None:
     schema = dataset.declared.task(table.task).table(table.name)
     declared = {column.name: column for column in schema.columns}
     missing = [column for column in table.columns if column["name"] not in known]
-    Variable.objects.bulk_create(
+    described = [
         Variable(
             dataset=dataset,
             position=len(known) + position,
@@ -208,7 +209,9 @@ def describe_columns(*, dataset: Dataset, table: Table) -> None:
             datatype=DATATYPES.get(Kind(column["kind"]), Datatype.STRING),
         )
         for position, column in enumerate(missing)
-    )
+    ]
+    # Meanwhile a person, or another upload, may have named one of them.
+    Variable.objects.bulk_create(described, ignore_conflicts=True)
 
 
 def refuse_upload(*, upload: Upload, problems: list[dict[str, Any]]) -> None:

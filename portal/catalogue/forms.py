@@ -31,6 +31,9 @@ class KeywordField(forms.CharField):
         text = super().to_python(value) or ""
         return [word.strip() for word in text.split(",") if word.strip()]
 
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(", ".join(value))
+
 
 class DatasetForm(forms.ModelForm):
     """The metadata of a dataset."""
@@ -95,8 +98,17 @@ class VariableForm(forms.ModelForm):
 class BaseVariableFormSet(forms.BaseModelFormSet):
     """The data dictionary; refuses a name that stands twice."""
 
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        super().add_fields(form, index)
+        # Django would look among the lines of all datasets.
+        form.fields["id"].queryset = self.queryset  # type: ignore[attr-defined]
+
     def clean(self) -> None:
         super().clean()
+        if any("id" in form.errors for form in self.forms):
+            raise ValidationError(
+                _("The data dictionary was changed meanwhile. Reload the page and edit it there.")
+            )
         seen: set[str] = set()
         for form in self.forms:
             data = getattr(form, "cleaned_data", {})
@@ -112,7 +124,12 @@ class BaseVariableFormSet(forms.BaseModelFormSet):
 
 
 VariableFormSet = forms.modelformset_factory(
-    Variable, form=VariableForm, formset=BaseVariableFormSet, extra=3, can_delete=True
+    Variable,
+    form=VariableForm,
+    formset=BaseVariableFormSet,
+    extra=3,
+    can_delete=True,
+    absolute_max=2_500,
 )
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
+
+_LONGEST_ENDING = 20
+
+
+def _short_ending(file_name: str) -> str:
+    stem, ending = os.path.splitext(file_name)
+    return stem + ending[:_LONGEST_ENDING]
 
 
 class LimitedUploadHandler(TemporaryFileUploadHandler):
@@ -16,12 +24,13 @@ class LimitedUploadHandler(TemporaryFileUploadHandler):
     before anything is written.
     """
 
-    def new_file(self, *args: Any, **kwargs: Any) -> None:
+    def new_file(self, field_name: str, file_name: str, *args: Any, **kwargs: Any) -> None:
         user = getattr(self.request, "user", None)
         if user is None or not user.is_authenticated:
             raise StopUpload(connection_reset=True)
         self.received = 0
-        super().new_file(*args, **kwargs)
+        # Its ending becomes part of the temporary file's name, which has at most 255 bytes.
+        super().new_file(field_name, _short_ending(file_name), *args, **kwargs)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
         self.received += len(raw_data)

@@ -24,7 +24,7 @@ from portal.htmx import wants_fragment
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
-from portal.pagination import page_of
+from portal.pagination import page_of, words_of
 from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
 
@@ -35,7 +35,7 @@ EXTRA_VARIABLES = "variables"
 @require_GET
 def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
     """The datasets that one may see, of a use case or of all."""
-    words = request.GET.get("q", "").strip()
+    words = words_of(request)
     rows = Dataset.objects.visible_to(request.user).matching(words).select_related("organisation")
     if use_case is not None:
         rows = rows.of(use_case)

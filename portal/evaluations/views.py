@@ -158,7 +158,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         return render(request, use_case.templates("evaluations/result.html"), context)
     after = request.GET.get("after", "")
     context |= {
-        "log": evaluation.log.filter(pk__gt=int(after) if after.isdecimal() else 0),
+        "log": evaluation.log.filter(pk__gt=int(after[:18]) if after.isdecimal() else 0),
         "last_line": evaluation.log.last(),
         "elapsed": duration(elapsed_seconds(evaluation)),
         "expected": duration(expected_seconds(evaluation)),
@@ -235,12 +235,19 @@ def evaluation_result(request: HttpRequest, use_case: UseCase, reference: str) -
     return response
 
 
+def csv_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula, whatever a holder named a category."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{value}"
+    return value
+
+
 def _csv(name: str, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> HttpResponse:
     response = HttpResponse(content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
     writer = csv.writer(response)
-    writer.writerow(header)
-    writer.writerows(rows)
+    for row in (header, *rows):
+        writer.writerow([csv_cell(cell) for cell in row])
     return response
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import store
-from portal.catalogue.actions import free_slug
+from portal.catalogue.actions import new_slug
 from portal.jobs.child import ChildFailed, ChildRefused, run_child
 from portal.jobs.running import artefact_limits
 from portal.organisations.models import Organisation
@@ -50,7 +50,7 @@ def create_model(
         use_case=use_case.slug,
         task=task.slug,
         organisation=organisation,
-        slug=free_slug(Model, fields["name"]),
+        slug=new_slug(fields["name"]),
         created_by=by,
         **fields,
     )
@@ -104,10 +104,10 @@ def save_version(
         If ``by`` may not change the model, or the version is no draft.
     """
     _require_change(version.model, by)
-    if not version.is_draft:
-        raise PermissionError("A released version never changes; make a new one.")
     if version.pk is None:
         version.created_by = by
+    elif not ModelVersion.objects.select_for_update().get(pk=version.pk).is_draft:
+        raise PermissionError("A released version never changes; make a new one.")
     if artefact is not None:
         version.artefact_sha256 = store.put(artefact, suffix="onnx")
         version.artefact_size = artefact.stat().st_size

@@ -126,6 +126,10 @@ class ModelVersionForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.facts: dict[str, Any] | None = None
 
+    def _get_validation_exclusions(self) -> set[str]:
+        # With the model, though it is no field: its versions differ in their numbers.
+        return super()._get_validation_exclusions() - {"model"}
+
     def clean_artefact(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["artefact"]
         if file is None:

@@ -8,14 +8,18 @@ urlpatterns = [
     path("<slug:slug>/", views.model_detail, name="model-detail"),
     path("<slug:slug>/share/", views.model_share, name="model-share"),
     path("<slug:slug>/versions/new/", views.model_version_create, name="model-version-create"),
-    path("<slug:slug>/<str:version>/", views.model_version_detail, name="model-version-detail"),
-    path("<slug:slug>/<str:version>/edit/", views.model_version_edit, name="model-version-edit"),
+    path("<slug:slug>/<version:version>/", views.model_version_detail, name="model-version-detail"),
     path(
-        "<slug:slug>/<str:version>/release/",
+        "<slug:slug>/<version:version>/edit/", views.model_version_edit, name="model-version-edit"
+    ),
+    path(
+        "<slug:slug>/<version:version>/release/",
         views.model_version_release,
         name="model-version-release",
     ),
     path(
-        "<slug:slug>/<str:version>/retire/", views.model_version_retire, name="model-version-retire"
+        "<slug:slug>/<version:version>/retire/",
+        views.model_version_retire,
+        name="model-version-retire",
     ),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -17,7 +17,7 @@ from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
-from portal.pagination import page_of
+from portal.pagination import page_of, words_of
 from portal.registry import actions
 from portal.registry.forms import InputFormSet, ModelForm, ModelVersionForm, declared_inputs
 from portal.registry.models import Model, ModelVersion
@@ -28,7 +28,7 @@ from portal.usecase import UseCase
 @require_GET
 def model_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
     """The models that one may see, of a use case or of all."""
-    words = request.GET.get("q", "").strip()
+    words = words_of(request)
     rows = Model.objects.visible_to(request.user).matching(words).select_related("organisation")
     if use_case is not None:
         rows = rows.of(use_case)
@@ -176,12 +176,16 @@ def _edit(
         if form.check_against(declared):
             file = form.cleaned_data["artefact"]
             version.inputs = declared
-            actions.save_version(
-                version=version,
-                artefact=form.artefact_path(file) if file else None,
-                facts=form.facts,
-                by=signed_in(request),
-            )
+            try:
+                actions.save_version(
+                    version=version,
+                    artefact=form.artefact_path(file) if file else None,
+                    facts=form.facts,
+                    by=signed_in(request),
+                )
+            except (PermissionError, ValidationError) as error:  # released or sent twice meanwhile
+                messages.error(request, " ".join(getattr(error, "messages", [str(error)])))
+                return redirect(version.model)
             messages.success(request, _("The draft is saved."))
             return redirect(version)
     context = {
