@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special, stats
+from scipy import optimize, special
 
 METHOD = (
     "Random effects: REML, Hartung-Knapp interval, Q-profile interval of tau², "
@@ -77,7 +77,7 @@ def pool(estimates: np.ndarray, variances: np.ndarray) -> RandomEffects:
     mean = float(np.sum(weights * values) / np.sum(weights))
     plain = math.sqrt(1 / float(np.sum(weights)))
     knapp = plain * math.sqrt(float(np.sum(weights * (values - mean) ** 2)) / freedom)
-    quantile = float(stats.t.ppf(0.975, freedom))
+    quantile = float(special.stdtrit(freedom, 0.975))
     predicted = quantile * math.sqrt(tau2 + knapp**2)
     q = _generalised_q(0.0, values, spread)
     fixed = 1 / spread
@@ -97,12 +97,12 @@ def pool(estimates: np.ndarray, variances: np.ndarray) -> RandomEffects:
         tau2_upper=high,
         i2=float(100 * tau2 / (tau2 + typical)),
         q=q,
-        q_p_value=float(stats.chi2.sf(q, freedom)),
+        q_p_value=float(special.chdtrc(freedom, q)),
     )
 
 
 def _one_site(value: float, error: float) -> RandomEffects:
-    reach = float(stats.norm.ppf(0.975)) * error
+    reach = float(special.ndtri(0.975)) * error
     return RandomEffects(
         value=value,
         standard_error=error,
@@ -165,7 +165,7 @@ def _q_profile(values: np.ndarray, spread: np.ndarray) -> tuple[float, float]:
     """The tau² at which the generalised Q meets the ends of its chi-squared distribution."""
     freedom = values.size - 1
     ends = []
-    for limit in (stats.chi2.ppf(0.975, freedom), stats.chi2.ppf(0.025, freedom)):
+    for limit in (special.chdtri(freedom, 0.025), special.chdtri(freedom, 0.975)):
         if _generalised_q(0.0, values, spread) <= limit:
             ends.append(0.0)
             continue

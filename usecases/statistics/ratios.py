@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from usecases.statistics.quantity import Z95, Quantity, percentile_quantity
 from usecases.statistics.resampling import CHUNK, generator
@@ -49,10 +49,10 @@ def ratio_quantity(
         upper = exact_poisson(0, whole)[1]
         return Quantity("Exact Poisson, as none was found", value, 0.0, upper)
     if patients is not None and count == 0:
-        upper = float(stats.beta.ppf(0.975, 1, patients))
+        upper = float(special.betaincinv(1, patients, 0.975))
         return Quantity("Clopper-Pearson by patient, as none was found", value, 0.0, upper)
     if patients is not None and count == whole:
-        lower = float(stats.beta.ppf(0.025, patients, 1))
+        lower = float(special.betaincinv(patients, 1, 0.025))
         return Quantity("Clopper-Pearson by patient, as all were found", value, lower, 1.0)
     high = math.inf if patients is None else 1.0
     return percentile_quantity(value, replicates, METHOD, low=0.0, high=high)
@@ -60,8 +60,8 @@ def ratio_quantity(
 
 def exact_poisson(count: int, years: float) -> tuple[float, float]:
     """The exact 95% interval of a rate if events came independently of each other (Garwood)."""
-    lower = float(stats.chi2.ppf(0.025, 2 * count) / 2) if count else 0.0
-    return lower / years, float(stats.chi2.ppf(0.975, 2 * count + 2) / 2) / years
+    lower = float(special.chdtri(2 * count, 0.975) / 2) if count else 0.0
+    return lower / years, float(special.chdtri(2 * count + 2, 0.025) / 2) / years
 
 
 def robust_interval(
