@@ -1,6 +1,10 @@
 """What one model says of every patient of a table: the child that runs an ONNX artefact.
 
 Patients are scored in batches, so that memory does not grow with the table.
+
+The model is a stranger's, and whoever submitted the evaluation reads why it failed. So no refusal
+quotes a value, a row or a count of rows, nor the model's own words: a model can put what it was
+given into its outputs, their shape, or its error.
 """
 
 from __future__ import annotations
@@ -170,56 +174,48 @@ def _score_chunk(
 ) -> pl.DataFrame:
     """The rows of ``chunk`` that have every input, with their risks."""
     names = [_INPUT + name for name in inputs]
-    complete = chunk.with_row_index("row", offset=start + 1).drop_nulls(names)
+    complete = chunk.drop_nulls(names)
     risks = np.empty(complete.height)
     whole = model.whole_numbers()
     for first in range(0, complete.height, BATCH_ROWS):
         batch = complete.slice(first, BATCH_ROWS)
         columns = [batch[name].to_numpy() for name in names]
-        rows = batch["row"].to_numpy()
         for name, column in zip(inputs, columns, strict=True):
-            _check_values(name, column, rows, integer=name in whole)
-        given = model.risks(columns)
-        _check_risks(given, rows)
+            _check_values(name, column, integer=name in whole)
+        given = _risks(model, columns)
         risks[first : first + BATCH_ROWS] = given
         progress(STAGE, (start + first) / total)
     return complete.with_columns(pl.Series(_RISK, risks))
 
 
-def _check_values(
-    name: str, column: NDArray[np.float64], rows: NDArray[Any], *, integer: bool
-) -> None:
-    infinite = np.isinf(column)
-    if infinite.any():
+def _check_values(name: str, column: NDArray[np.float64], *, integer: bool) -> None:
+    if np.isinf(column).any():
         raise Refused(
-            f"Input '{name}' must be finite; {_where(infinite, rows, column)}. Correct the table."
+            f"Input '{name}' must be finite; in some rows of the table it is not. Its holder "
+            "corrects the table."
         )
     if integer and (column != np.floor(column)).any():
         raise Refused(
-            f"The model takes input '{name}' as whole numbers; "
-            f"{_where(column != np.floor(column), rows, column)}. Round them in the table if that "
-            "is what the model means, or export the model with a float input."
+            f"The model takes input '{name}' as whole numbers; the table holds others. Round them "
+            "in the table if that is what the model means, or export the model with a float input."
         )
 
 
-def _check_risks(risks: NDArray[np.float64], rows: NDArray[Any]) -> None:
-    wrong = outside(risks)
-    if wrong.any():
+def _risks(model: Artefact, columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    try:
+        risks = model.risks(columns)
+    except Refused:
         raise Refused(
-            f"The model must give a risk in [0, 1]; {_where(wrong, rows, risks)}. Export the "
-            "probability, and check that the table's units are those of the model's inputs."
+            "The model failed on some of the patients, or did not give one risk a patient. Run it "
+            "elsewhere on made-up patients over the whole range of each input, and correct it."
+        ) from None
+    if outside(risks).any():
+        raise Refused(
+            "The model must give a risk in [0, 1]; for some patients it gave another number or "
+            "none. Export the probability, and check that the table's units are those of the "
+            "model's inputs."
         )
-
-
-def _where(wrong: NDArray[np.bool_], rows: NDArray[Any], values: NDArray[np.float64]) -> str:
-    """``rows 3, 17 hold 1.2, nan``: the first three; at most one batch is looked at."""
-    numbers = ", ".join(str(row) for row in rows[wrong][:3])
-    found = ", ".join(f"{value:.6g}" for value in values[wrong][:3])
-    count = int(wrong.sum())
-    more = f" ({count} such rows in this batch of {len(rows)})" if count > 3 else ""
-    return (
-        f"row{'s' if count > 1 else ''} {numbers} {'hold' if count > 1 else 'holds'} {found}{more}"
-    )
+    return risks
 
 
 def _listed(names: Sequence[str]) -> str:
