@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import polars as pl
 from pydantic import Field, field_validator
 
-from portal.result import Curve, Estimate, Input, Note, Pooled, Result, Subgroup
+from portal.result import Curve, Estimate, Note, Pooled, Result, Subgroup
 from portal.tables import LoadedTable
 from portal.usecase import Progress, Protocol, gettext_noop, no_progress
-from usecases.ckd.patients import MOST_CATEGORIES, Patients, check_subgroups
-from usecases.statistics import binary, curves, pooling
+from usecases.ckd.patients import Patients, check_subgroups
+from usecases.estimates import estimate_of, inputs_of, pooled_of
+from usecases.groups import Group, Groups
+from usecases.statistics import binary, curves
 from usecases.statistics.binary import Measured, Rows, Settings
-from usecases.statistics.disclosure import hide_small_groups
-from usecases.statistics.quantity import Quantity
+from usecases.statistics.cuts import Told
+from usecases.statistics.disclosure import fewest_rows, is_small, told_in_groups, unsafe_groups
 from usecases.statistics.risks import RiskTable
+from usecases.statistics.utility import GRID
 
-ENGINE = "ckd-binary/1"
+ENGINE = "ckd-binary/2"
 """Raised with every change that moves a number."""
 
-SITE_COLUMNS = ("site", "country")
-MISSING = "(missing)"
 POOLED = {
     "auroc": "logit",
     "observed_expected_ratio": "log",
@@ -107,17 +107,20 @@ class _Evaluation:
         who: Patients,
     ) -> None:
         self.tables, self.protocol, self.progress, self.who = tables, protocol, progress, who
-        columns = who.frame.columns
-        self.site = next((name for name in SITE_COLUMNS if name in columns), None)
+        self.fewest = fewest_rows(who.number, protocol.smallest_count)
+        self.groups = Groups.of(
+            who.frame, protocol.subgroups, protocol.smallest_count, who.counts, self.fewest
+        )
         self.settings = Settings(
             thresholds=protocol.thresholds,
             minimum_events=protocol.minimum_events,
             smallest_count=protocol.smallest_count,
+            rows_of_enough=self.fewest,
             replicates=protocol.bootstrap_replicates,
             seed=protocol.seed,
         )
         self.estimates: list[Estimate] = []
-        self.warnings: list[Note] = []
+        self.warnings: list[Note] = list(self.groups.warnings)
         self.suppressed: list[Note] = []
         self.pooled: list[Pooled] = []
         self.curves: dict[str, Curve] = {}
@@ -127,22 +130,28 @@ class _Evaluation:
         table = self.who.table()
         self._population(table)
         self._warn(table)
-        groups = list(self._groups())
-        share = 0.05 + 0.9 / (1 + len(groups) / 2)
+        self.suppressed += self.groups.suppressed
+        share = 0.05 + 0.9 / (1 + len(self.groups) / 2)
         rows = self.who.rows()
-        found = binary.measure(table, rows, self.settings, self._ticker(EVERYONE, 0.05, share))
-        self._add(found, None)
-        self._curves(table, found, rows)
-        by_site: dict[str, Measured] = {}
-        for index, (column, value, mask) in enumerate(groups):
-            low, high = (share + (0.95 - share) * (index + end) / len(groups) for end in (0, 1))
-            part = self.who.table(mask)
-            found = binary.measure(
-                part, self.who.rows(mask), self.settings, self._ticker(SUBGROUPS, low, high)
-            )
-            self._add(found, Subgroup(column=column, value=value))
-            if column == self.site:
-                by_site[value] = found
+        everyone = binary.measure(table, rows, self.settings, self._ticker(EVERYONE, 0.05, share))
+        self._add(everyone, None)
+        self._curves(table, everyone, rows)
+        by_site: list[Measured] = []
+        done = 0
+        for column, groups in self.groups.columns.items():
+            told = self._told(column, groups, everyone)
+            few = self._few_risks(table, groups)
+            for index, group in enumerate(groups):
+                low, high = (
+                    share + (0.95 - share) * (done + end) / len(self.groups) for end in (0, 1)
+                )
+                done += 1
+                found = self._of_group(
+                    group, told[index], index in few, self._ticker(SUBGROUPS, low, high)
+                )
+                self._add(found, group.subgroup)
+                if column == self.groups.site:
+                    by_site.append(found)
         self.progress(POOLING, 0.95)
         if len(by_site) > 1:
             self._pool(by_site)
@@ -151,10 +160,7 @@ class _Evaluation:
             task="binary",
             engine=ENGINE,
             protocol=self.protocol.model_dump(mode="json"),
-            inputs={
-                name: Input(sha256=table.sha256, rows=table.frame.height)
-                for name, table in sorted(self.tables.items())
-            },
+            inputs=inputs_of(self.tables),
             population=self.population,
             estimates=self.estimates,
             pooled=self.pooled,
@@ -168,65 +174,79 @@ class _Evaluation:
     def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
         return lambda fraction: self.progress(stage, low + (high - low) * fraction)
 
-    def _columns(self) -> list[str]:
-        names = [] if self.site is None else [self.site]
-        return [*names, *(name for name in self.protocol.subgroups if name not in names)]
-
-    def _groups(self) -> Iterator[tuple[str, str, np.ndarray]]:
-        """Column, value and mask of each subgroup; fills the population's counts of them."""
+    def _of_group(
+        self, group: Group, told: Told, few_risks: bool, tick: Callable[[float], None]
+    ) -> Measured:
         smallest = self.protocol.smallest_count
-        for column in self._columns():
-            values = self.who.frame[column].cast(pl.String).fill_null(MISSING)
-            names = sorted(values.unique().to_list())
-            if len(names) > MOST_CATEGORIES:  # only a site column can: subgroups were checked
-                self.warnings.append(
-                    Note(
-                        code="too_many_sites",
-                        message=f"Column '{column}' has {len(names):,} different values, more "
-                        f"than {MOST_CATEGORIES}: the result is not split by it.",
-                    )
-                )
-                continue
-            codes = values.replace_strict(names, list(range(len(names))), return_dtype=pl.Int32)
-            masks = [codes.to_numpy() == index for index in range(len(names))]
-            counts = hide_small_groups([self.who.counts(mask) for mask in masks], smallest)
-            lost = [
-                name for name, count in zip(names, counts, strict=True) if None in count.values()
-            ]
-            if lost:
-                self.suppressed.append(
-                    Note(
-                        code="subgroup_counts",
-                        message=f"Counts below {smallest}, and those that would reveal them, are "
-                        f"hidden for {column}: {', '.join(lost)}.",
-                        values={"column": column, "categories": lost},
-                    )
-                )
-            self.population.setdefault("subgroups", {})[column] = dict(
-                zip(names, counts, strict=True)
+        if group.hidden:
+            return binary.withheld(
+                f"It, or another group of '{group.column}' that it would reveal, has fewer than "
+                f"{smallest} people with the event, or without it.",
+                self.settings,
             )
-            if column == self.site:
-                self.population["sites"] = [
-                    self._case_mix(name, count, mask)
-                    for name, count, mask in zip(names, counts, masks, strict=True)
-                ]
-            for name, mask in zip(names, masks, strict=True):
-                yield column, name, mask
+        if few_risks:
+            return binary.withheld(
+                f"The model gives few different risks, and here, or in another group of "
+                f"'{group.column}' that it would reveal, one of them belongs to fewer than "
+                f"{smallest} people with, or without, the event.",
+                self.settings,
+            )
+        return binary.measure(
+            self.who.table(group.mask),
+            self.who.rows(group.mask),
+            self.settings,
+            tick,
+            told=told,
+            with_curves=False,
+        )
 
-    def _case_mix(
-        self, name: str, count: dict[str, int | None], mask: np.ndarray
-    ) -> dict[str, Any]:
+    def _told(self, column: str, groups: list[Group], everyone: Measured) -> list[Told]:
+        """At which thresholds each group of a column is told of."""
+        thresholds = self.protocol.thresholds
+        if column in self.groups.nested or everyone.cuts is None:
+            return [dict.fromkeys(thresholds, (False, False)) for _group in groups]
+        # The number of thresholds at or below each risk: who lies between which two.
+        place = np.searchsorted(np.asarray(thresholds), self.who.risk, side="right")
+        shown = []
+        for side, happened in enumerate((self.who.outcome, ~self.who.outcome)):
+            between = [
+                np.bincount(place[group.mask & happened], minlength=len(thresholds) + 1)
+                for group in groups
+            ]
+            above = np.cumsum(np.asarray(between)[:, ::-1], axis=1)[:, ::-1]
+            above = np.column_stack((above, np.zeros(len(groups), dtype=above.dtype)))
+            told = [everyone.cuts.thresholds[threshold][side] for threshold in thresholds]
+            hidden = [group.hidden for group in groups]
+            shown.append(told_in_groups(above, [True, *told, True], hidden, self.fewest))
+        return [
+            {
+                threshold: (bool(shown[0][group, index]), bool(shown[1][group, index]))
+                for index, threshold in enumerate(thresholds, start=1)
+            }
+            for group in range(len(groups))
+        ]
+
+    def _few_risks(self, table: RiskTable, groups: list[Group]) -> set[int]:
+        """Groups of which nothing is told because the model gives few different risks."""
+        if table.risk.size > binary.FEW_RISKS:
+            return set()
+        place = np.searchsorted(table.risk, self.who.risk) * 2 + self.who.outcome
+        cells = [np.bincount(place[group.mask], minlength=2 * table.risk.size) for group in groups]
+        return unsafe_groups(np.asarray(cells), self.fewest)
+
+    def _case_mix(self, group: Group) -> dict[str, Any]:
         """How ill the patients of a site look to the model: mean and spread of logit(risk)."""
         mean = spread = None
-        if count["patients"] is not None:
-            table = self.who.table(mask)
+        count = group.counts
+        if not group.hidden:
+            table = self.who.table(group.mask)
             people, predictor = table.people, table.linear_predictor
             mean = float(np.sum(people * predictor) / table.total)
             if table.total > 1:
                 squares = float(np.sum(people * (predictor - mean) ** 2))
                 spread = math.sqrt(squares / (table.total - 1))
         return {
-            "site": name,
+            "site": group.value,
             "patients": count["patients"],
             "events": count["events"],
             "mean_linear_predictor": mean,
@@ -237,7 +257,9 @@ class _Evaluation:
         smallest = self.protocol.smallest_count
         events: int | None = table.total_events
         non_events: int | None = table.total_non_events
-        if any(0 < count < smallest for count in (table.total_events, table.total_non_events)):
+        if is_small(table.total_events, self.fewest) or is_small(
+            table.total_non_events, self.fewest
+        ):
             events = non_events = None
             self.suppressed.append(
                 Note(
@@ -253,6 +275,12 @@ class _Evaluation:
             non_events=non_events,
             without_prediction=self.who.without_prediction,
         )
+        if self.groups.columns:
+            self.population["subgroups"] = self.groups.population
+        if self.groups.site is not None:
+            self.population["sites"] = [
+                self._case_mix(group) for group in self.groups.columns[self.groups.site]
+            ]
 
     def _warn(self, table: RiskTable) -> None:
         if self.who.without_prediction:
@@ -267,15 +295,16 @@ class _Evaluation:
             )
         edge, smallest = table.at_the_edge, self.protocol.smallest_count
         if edge:
-            count = f"{edge:,}" if edge >= smallest else f"Fewer than {smallest}"
+            # In round numbers: the counts of the curves would tell how many are 0 and how many 1.
+            most = edge // smallest * smallest if edge >= self.fewest else None
             self.warnings.append(
                 Note(
                     code="risk_of_0_or_1",
-                    message=f"{count} risks are exactly 0 or 1, which have no logit. Where a "
-                    "logit is needed (calibration intercept, slope, in the large, smoothed curve) "
-                    "0 stands for one in a million or the smallest other risk, whichever is less; "
-                    "1 likewise.",
-                    values={"rows": edge if edge >= smallest else None},
+                    message=("Some risks" if most is None else f"At least {most:,} risks")
+                    + " are exactly 0 or 1, which have no logit. Where a logit is needed "
+                    "(calibration intercept, slope, in the large, smoothed curve) 0 stands for "
+                    "one in a million or the smallest other risk, whichever is less; 1 likewise.",
+                    values={"at_least": most},
                 )
             )
         if self.who.number is not None:
@@ -290,112 +319,57 @@ class _Evaluation:
 
     def _add(self, found: Measured, subgroup: Subgroup | None) -> None:
         for name in binary.SINGLE:
-            self.estimates.append(_estimate(name, found.single[name], None, subgroup))
+            self.estimates.append(estimate_of(name, found.single[name], None, subgroup))
         for (name, threshold), quantity in found.at_threshold.items():
             at = {"threshold": threshold}
-            self.estimates.append(_estimate(name, quantity, at, subgroup))
+            self.estimates.append(estimate_of(name, quantity, at, subgroup))
 
     def _curves(self, table: RiskTable, found: Measured, rows: Rows | None) -> None:
         smallest = self.protocol.smallest_count
-        if found.reason or min(table.total_events, table.total_non_events) < smallest:
+        if found.reason or found.cuts is None:
             self.suppressed.append(
-                Note(
-                    code="curves",
-                    message="No curve is given: "
-                    + (found.reason or f"one outcome has fewer than {smallest} people."),
-                )
+                Note(code="curves", message=f"No curve is given: {found.reason}")
             )
             return
-        spaced = f"exact; at least {smallest} people between points"
+        steps = f"between neighbouring points nobody or at least {smallest} people of each outcome"
         interval = "Wilson" if rows is None else binary.CLUSTERED
-        roc, precision = curves.ranking_points(table, smallest)
-        self._curve("roc", f"Empirical, {spaced}", roc)
-        self._curve("precision_recall", f"Empirical, {spaced}", precision)
-        smooth = curves.smoothed_calibration(table, found, smallest)
+        roc, precision = curves.ranking_points(table, found.cuts)
+        self._curve("roc", f"Empirical, thinned: {steps}; areas are of all the data", roc)
+        self._curve("precision_recall", f"Empirical, thinned: {steps}", precision)
+        smooth = curves.smoothed_calibration(table, found, self.fewest)
         if smooth is not None:
             self._curve("calibration", found.single["ici"].method, smooth)
-        groups = curves.calibration_groups(table, found, rows, smallest)
-        self._curve("calibration_groups", f"Tenths of the people by risk; {interval}", groups)
+        self._curve(
+            "calibration_groups",
+            "Tenths of the people by risk, merged until each has nobody or at least "
+            f"{smallest} people of each outcome; {interval}",
+            curves.calibration_groups(table, found, rows),
+        )
         self._curve(
             "risk_distribution",
             f"Counts; bins merged until each is 0 or at least {smallest}",
-            curves.risk_distribution(table, smallest),
+            curves.risk_distribution(table, self.fewest, found.cuts),
         )
-        counts, decision, any_hidden = curves.threshold_rows(table, found, rows, smallest)
-        self._curve("thresholds", f"Risk >= threshold; {interval}", counts)
-        self._curve(
-            "decision",
-            found.at_threshold["net_benefit", self.protocol.thresholds[0]].method,
-            decision,
-        )
-        if any_hidden:
+        counts, decision = curves.threshold_rows(table, found, rows)
+        given = len(counts["threshold"])
+        if given:
+            thinned = "" if given == GRID.size else f"; {steps}"
+            method = found.at_threshold["net_benefit", self.protocol.thresholds[0]].method
+            self._curve("thresholds", f"Risk >= threshold; {interval}{thinned}", counts)
+            self._curve("decision", f"{method}{thinned}", decision)
+        if given < GRID.size:
             self.suppressed.append(
                 Note(
                     code="confusion_counts",
-                    message=f"At some thresholds a count below {smallest} is hidden, together "
-                    "with the one that would reveal it.",
+                    message=f"{GRID.size - given} of {GRID.size} thresholds are left out: a "
+                    f"count below {smallest} stands there, or between them and their neighbours.",
+                    values={"thresholds": GRID.size - given},
                 )
             )
 
     def _curve(self, name: str, method: str, columns: curves.Columns) -> None:
         self.curves[name] = Curve(method=method, columns=columns)
 
-    def _pool(self, by_site: Mapping[str, Measured]) -> None:
+    def _pool(self, by_site: list[Measured]) -> None:
         for name, scale in POOLED.items():
-            self.pooled.append(
-                _pooled(name, scale, [found.single[name] for found in by_site.values()])
-            )
-
-
-def _estimate(
-    name: str, quantity: Quantity, at: dict[str, float] | None, subgroup: Subgroup | None
-) -> Estimate:
-    return Estimate(
-        measure=name,
-        at=at,
-        value=quantity.value,
-        lower=quantity.lower,
-        upper=quantity.upper,
-        standard_error=quantity.standard_error,
-        method=quantity.method,
-        subgroup=subgroup,
-        unavailable=quantity.unavailable,
-    )
-
-
-def _pooled(name: str, scale: str, quantities: list[Quantity]) -> Pooled:
-    """Pool the sites that have a value and a standard error; the others are left out."""
-    points = [
-        (quantity.value, quantity.standard_error)
-        for quantity in quantities
-        if quantity.value is not None and quantity.standard_error
-    ]
-    if len(points) < 2:
-        return Pooled(
-            measure=name,
-            scale=scale,
-            sites=len(points),
-            method=pooling.METHOD,
-            unavailable="Fewer than two sites have an estimate with an interval.",
-        )
-    values, errors = np.asarray(points, dtype=np.float64).T
-    forward, slope, back = pooling.SCALES[scale]
-    effects = pooling.pool(forward(values), (errors * slope(values)) ** 2)
-    return Pooled(
-        measure=name,
-        scale=scale,
-        value=back(effects.value),
-        lower=back(effects.lower),
-        upper=back(effects.upper),
-        prediction_lower=back(effects.prediction_lower),
-        prediction_upper=back(effects.prediction_upper),
-        prediction_degrees_of_freedom=effects.degrees_of_freedom,
-        tau2=effects.tau2,
-        tau2_lower=effects.tau2_lower,
-        tau2_upper=effects.tau2_upper,
-        i2=effects.i2,
-        q=effects.q,
-        q_p_value=effects.q_p_value,
-        sites=len(points),
-        method=pooling.METHOD,
-    )
+            self.pooled.append(pooled_of(name, scale, [found.single[name] for found in by_site]))

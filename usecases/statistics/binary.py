@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from usecases.statistics import calibration, confusion, discrimination, resampling, utility
+from usecases.statistics.cuts import Cuts, Told, told_of
+from usecases.statistics.disclosure import is_small
 from usecases.statistics.quantity import Quantity, percentile_quantity
 from usecases.statistics.regression import fit_logistic_rows
 from usecases.statistics.resampling import Clusters
@@ -30,6 +32,12 @@ SINGLE = (
 """The measures that need no threshold."""
 
 AT_THRESHOLD = ("net_benefit", *confusion.PROPORTIONS)
+SIDES = {
+    "sensitivity": (0,),
+    "specificity": (1,),
+    **dict.fromkeys(("ppv", "npv", "net_benefit"), (0, 1)),
+}
+"""What each tells of: the people with the event (0), those without it (1)."""
 LIMITS = {
     "auroc": (0.0, 1.0),
     "average_precision": (0.0, 1.0),
@@ -61,6 +69,13 @@ class Settings:
     smallest_count: int
     replicates: int
     seed: int
+    rows_of_enough: int = 0
+    """Rows that are surely of ``smallest_count`` people; see ``disclosure.fewest_rows``."""
+
+    @property
+    def fewest(self) -> int:
+        """Rows below which a count is hidden."""
+        return max(self.smallest_count, self.rows_of_enough)
 
 
 @dataclass
@@ -71,25 +86,60 @@ class Measured:
     at_threshold: dict[tuple[str, float], Quantity] = field(default_factory=dict)
     smoother: Smoother | None = None
     replicates: dict[str, np.ndarray] = field(default_factory=dict)
+    cuts: Cuts | None = None
+    """Of everyone, whose curves are drawn."""
     reason: str | None = None
     """Why there is nothing but reasons."""
 
 
-def too_few(table: RiskTable, minimum: int) -> str | None:
+FEW_RISKS = 5
+"""Distinct risks up to which the measures together are solved for the people at each risk."""
+
+
+def too_few(table: RiskTable, settings: Settings) -> str | None:
     """Why nothing is estimated; None where there are enough people of both outcomes."""
+    minimum = max(settings.minimum_events, settings.fewest)
+    kind = "people" if settings.fewest == settings.smallest_count else "rows"
     for count, words in (
-        (table.total_events, "people with the event"),
-        (table.total_non_events, "people without the event"),
+        (table.total_events, f"{kind} with the event"),
+        (table.total_non_events, f"{kind} without the event"),
     ):
         if count == 0:
             return f"There are no {words}; at least {minimum} are needed."
         if count < minimum:
             return f"There are fewer than {minimum} {words}; at least {minimum} are needed."
+    if table.risk.size <= FEW_RISKS and any(
+        is_small(int(count), settings.fewest) for count in (*table.events, *table.non_events)
+    ):
+        return (
+            f"There are no more than {FEW_RISKS} different risks, and one of them belongs to "
+            f"fewer than {settings.smallest_count} people with, or without, the event."
+        )
     return None
 
 
+def withheld(reason: str, settings: Settings) -> Measured:
+    """Every measure with the reason why it is not given."""
+    quantity = Quantity("None", unavailable=reason)
+    return Measured(
+        single=dict.fromkeys(SINGLE, quantity),
+        at_threshold={
+            (name, threshold): quantity
+            for threshold in settings.thresholds
+            for name in AT_THRESHOLD
+        },
+        reason=reason,
+    )
+
+
 def measure(
-    table: RiskTable, rows: Rows | None, settings: Settings, tick: Callable[[float], None]
+    table: RiskTable,
+    rows: Rows | None,
+    settings: Settings,
+    tick: Callable[[float], None],
+    *,
+    told: Told | None = None,
+    with_curves: bool = True,
 ) -> Measured:
     """Every measure of ``table``.
 
@@ -102,29 +152,34 @@ def measure(
     settings : Settings
     tick : callable
         Called with the fraction done, often enough to be stopped by what it raises.
+    told : dict or None
+        At which thresholds people may be told of (default: what ``table`` alone allows).
+    with_curves : bool
+        Whether the cuts of curves are chosen too.
     """
-    found = Measured(reason=too_few(table, settings.minimum_events))
-    if found.reason:
-        method = "None"
-        found.single = {name: Quantity(method, unavailable=found.reason) for name in SINGLE}
-        found.at_threshold = {
-            (name, threshold): Quantity(method, unavailable=found.reason)
-            for threshold in settings.thresholds
-            for name in AT_THRESHOLD
-        }
-        return found
+    reason = too_few(table, settings)
+    if reason:
+        return withheld(reason, settings)
+    found = Measured()
+    if with_curves:
+        found.cuts = Cuts.of(table, settings.thresholds, settings.fewest)
+        told = told or found.cuts.thresholds
     found.single = _analytic(table)
-    _thresholds(table, settings, found)
+    _thresholds(
+        table, settings, found, told or told_of(table, settings.thresholds, settings.fewest)
+    )
     smoother = Smoother.fit(table)
     if isinstance(smoother, Smoother):
         found.smoother = smoother
-    starts = table.group_starts([*utility.GRID, *settings.thresholds, *_tenth_cuts(table)])
+    tenth_starts = found.cuts.tenths if found.cuts is not None else np.zeros(1, dtype=np.int64)
+    starts = table.group_starts([*utility.GRID, *settings.thresholds, *table.risk[tenth_starts]])
     grouped = table.grouped(starts)
     tick(0.2)
     if rows is None:
         draws = _draw_people(table, grouped, found, settings, tick)
     else:
-        draws = _draw_patients(table, starts, grouped, rows, found, settings, tick)
+        tenth = np.searchsorted(starts, tenth_starts)
+        draws = _draw_patients(table, starts, grouped, tenth, rows, found, settings, tick)
     found.replicates = draws
     exact = "" if grouped is table else f" of {grouped.risk.size:,} groups of neighbouring risks"
     _errors(table, grouped, smoother, found, exact, clustered=rows is not None)
@@ -149,10 +204,6 @@ def tenths(table: RiskTable, smallest: int) -> np.ndarray:
     return np.asarray(kept)
 
 
-def _tenth_cuts(table: RiskTable) -> np.ndarray:
-    return table.risk[tenths(table, 1)]
-
-
 def _analytic(table: RiskTable) -> dict[str, Quantity]:
     intercept, slope = calibration.calibration_line(table)
     return {
@@ -166,16 +217,19 @@ def _analytic(table: RiskTable) -> dict[str, Quantity]:
     }
 
 
-def _thresholds(table: RiskTable, settings: Settings, found: Measured) -> None:
+def _thresholds(table: RiskTable, settings: Settings, found: Measured, told: Told) -> None:
     counts = confusion.confusions(table, np.asarray(settings.thresholds))
     for threshold, at in zip(settings.thresholds, counts, strict=True):
-        found.at_threshold["net_benefit", threshold] = utility.net_benefit(table, threshold)
-        for name, (_count, total) in at.parts.items():
-            quantity = at.proportion(name)
-            if total < settings.smallest_count:
+        for name in AT_THRESHOLD:
+            quantity = (
+                utility.net_benefit(table, threshold)
+                if name == "net_benefit"
+                else at.proportion(name)
+            )
+            if not all(told[threshold][side] for side in SIDES[name]):
                 quantity = Quantity(
                     quantity.method,
-                    unavailable="It is a proportion of fewer than "
+                    unavailable="It would give away a number of fewer than "
                     f"{settings.smallest_count} people.",
                 )
             found.at_threshold[name, threshold] = quantity
@@ -210,6 +264,7 @@ def _draw_patients(
     table: RiskTable,
     starts: np.ndarray,
     grouped: RiskTable,
+    tenth: np.ndarray,
     rows: Rows,
     found: Measured,
     settings: Settings,
@@ -220,7 +275,6 @@ def _draw_patients(
     clusters = Clusters(rows.patient, group, rows.happened)
     at = np.concatenate((utility.GRID, settings.thresholds))
     places = np.searchsorted(starts, np.searchsorted(table.risk, at))
-    tenth = np.searchsorted(starts, tenths(table, settings.smallest_count))
     design = np.column_stack((np.ones(grouped.risk.size), grouped.linear_predictor))
     total = -(-settings.replicates // resampling.CHUNK)
     chunks = resampling.replicates_of_clusters(

@@ -7,13 +7,16 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from usecases.statistics import confusion, discrimination, utility
-from usecases.statistics.binary import Measured, Rows, tenths, threshold_replicates
-from usecases.statistics.disclosure import hidden, merged_starts
-from usecases.statistics.quantity import Quantity, percentile_quantity, wilson_quantity
+from usecases.statistics import confusion, utility
+from usecases.statistics.binary import Measured, Rows, threshold_replicates
+from usecases.statistics.cuts import MOST_POINTS as MOST_POINTS
+from usecases.statistics.cuts import Cuts
+from usecases.statistics.disclosure import merged_starts
+from usecases.statistics.quantity import percentile_quantity, wilson_quantity
 from usecases.statistics.risks import RiskTable
+from usecases.statistics.utility import GRID
 
-MOST_POINTS = 800
+CELLS = ("true_positive", "false_positive", "false_negative", "true_negative")
 _SMOOTH_POINTS = 100
 _BINS = 50
 
@@ -21,18 +24,15 @@ Columns = dict[str, list[Any]]
 """Columns of equal length, of numbers or None."""
 
 
-def ranking_points(table: RiskTable, smallest: int) -> tuple[Columns, Columns]:
+def ranking_points(table: RiskTable, cuts: Cuts) -> tuple[Columns, Columns]:
     """The ROC curve and the precision-recall curve, exact at the points that are kept.
 
-    Between neighbouring points lie at least ``smallest`` people, and a threshold lies halfway
-    to the next lower risk, so that it is nobody's own.
+    A threshold lies halfway to the next lower risk, so that it is nobody's own.
     """
-    starts = discrimination.curve_starts(table, smallest, MOST_POINTS)
-    starts = starts[starts > 0]
-    cuts = (table.risk[starts] + table.risk[starts - 1]) / 2
-    cuts = np.concatenate((cuts, [0.0]))
-    true, false = table.at_or_above(cuts)
-    thresholds = cuts.tolist()
+    at = risks_between(table, cuts.ranking)
+    at = np.concatenate((at, [0.0]))
+    true, false = table.at_or_above(at)
+    thresholds = at.tolist()
     recall = (true / table.total_events).tolist()
     roc: Columns = {
         "threshold": [None, *thresholds],
@@ -47,29 +47,27 @@ def ranking_points(table: RiskTable, smallest: int) -> tuple[Columns, Columns]:
     return roc, precision
 
 
+def risks_between(table: RiskTable, starts: np.ndarray) -> np.ndarray:
+    """The risk halfway between each of the distinct risks ``starts`` and the one below it."""
+    return (table.risk[starts] + table.risk[starts - 1]) / 2
+
+
 def smoothed_calibration(table: RiskTable, found: Measured, smallest: int) -> Columns | None:
     """Observed against predicted risk with a pointwise bootstrap band.
 
-    It runs between the risks that ``smallest`` people lie below and above, at points spread
-    evenly both over the risks and over the people.
+    It runs from the mean risk of the ``2 * smallest`` people at lowest risk to that of those at
+    highest, at points spread evenly both over the risks and over the people. No point is the
+    risk of one person: those over the people are means of neighbours.
     """
     if found.smoother is None:
         return None
-    running = np.cumsum(table.people)
-    low, high = (
-        table.risk[np.searchsorted(running, at)]
-        for at in (min(smallest, table.total), max(1, table.total - smallest + 1))
-    )
+    few = min(2 * smallest, table.total)
+    low, _, high = _mean_risks(table, np.asarray([0, few, table.total - few, table.total]))
+    pieces = max(1, min(_SMOOTH_POINTS // 2, table.total // few))
+    means = _mean_risks(table, np.linspace(0, table.total, pieces + 1).astype(np.int64))
     if not low < high:
         return None
-    shares = np.linspace(0, 1, _SMOOTH_POINTS // 2)
-    among_people = table.risk[
-        np.searchsorted(running, np.ceil(np.maximum(shares * table.total, 1)))
-    ]
-    # Rounded, so that a point is nobody's own risk.
-    points = np.round(
-        np.concatenate((np.linspace(low, high, _SMOOTH_POINTS // 2), among_people)), 4
-    )
+    points = np.round(np.concatenate((np.linspace(low, high, _SMOOTH_POINTS // 2), means)), 4)
     points = np.unique(points[(points > max(low, 0.0)) & (points < min(high, 1.0))])
     if points.size < 2:
         return None
@@ -89,11 +87,12 @@ def smoothed_calibration(table: RiskTable, found: Measured, smallest: int) -> Co
     }
 
 
-def calibration_groups(
-    table: RiskTable, found: Measured, rows: Rows | None, smallest: int
-) -> Columns:
-    """Mean risk and observed share in tenths of the people by risk."""
-    starts = tenths(table, smallest)
+def calibration_groups(table: RiskTable, found: Measured, rows: Rows | None) -> Columns:
+    """Mean risk and observed share in tenths of the people by risk.
+
+    Tenths are merged until each has no people of an outcome, or enough.
+    """
+    starts = _cuts_of(found).tenths
     people = np.add.reduceat(table.people, starts)
     events = np.add.reduceat(table.events, starts)
     predicted = np.add.reduceat(table.people * table.risk, starts) / people
@@ -113,9 +112,19 @@ def calibration_groups(
     }
 
 
-def risk_distribution(table: RiskTable, smallest: int) -> Columns:
-    """People with and without the event by risk; each count is 0 or at least ``smallest``."""
-    edges = np.linspace(0, 1, _BINS + 1)
+def risk_distribution(table: RiskTable, smallest: int, cuts: Cuts | None = None) -> Columns:
+    """People with and without the event by risk; each count is 0 or at least ``smallest``.
+
+    Parameters
+    ----------
+    table : RiskTable
+    smallest : int
+    cuts : Cuts or None
+        Bins end only where these tell of the people above, if given.
+    """
+    edges = np.round(np.linspace(0, 1, _BINS + 1), 2)
+    if cuts is not None:
+        edges = np.concatenate(([0.0], edges[1:-1][np.isin(edges[1:-1], GRID[cuts.grid])], [1.0]))
     places = np.concatenate((np.searchsorted(table.risk, edges[:-1]), [table.risk.size]))
     binned = [
         np.diff(np.concatenate(([0], np.cumsum(column)))[places])
@@ -124,51 +133,37 @@ def risk_distribution(table: RiskTable, smallest: int) -> Columns:
     starts = merged_starts(binned, smallest)
     return {
         "risk_from": edges[starts].tolist(),
-        "risk_to": edges[[*starts[1:], _BINS]].tolist(),
+        "risk_to": edges[[*starts[1:], edges.size - 1]].tolist(),
         "with_event": np.add.reduceat(binned[0], starts).tolist(),
         "without_event": np.add.reduceat(binned[1], starts).tolist(),
     }
 
 
-def threshold_rows(
-    table: RiskTable, found: Measured, rows: Rows | None, smallest: int
-) -> tuple[Columns, Columns, bool]:
-    """Counts and measures at 99 thresholds, the decision curve, and whether counts were hidden.
+def threshold_rows(table: RiskTable, found: Measured, rows: Rows | None) -> tuple[Columns, Columns]:
+    """Counts and measures at thresholds, and the decision curve.
 
-    A count below ``smallest`` (and not 0) is hidden, and with it the one that the known total
-    would reveal it by. A proportion of fewer than ``smallest`` people is hidden, and so is the
-    net benefit where that few are at or above the threshold.
+    Of the grid's 99 thresholds, those that the cuts tell of: at each, and between any two, no
+    people of an outcome or enough.
     """
     measures = ("sensitivity", "specificity", "ppv", "npv", "net_benefit")
     drawn = {} if rows is None else dict(threshold_replicates(found.replicates, ()))
-    counts: Columns = {"threshold": utility.GRID.tolist()}
-    for name in ("true_positive", "false_positive", "false_negative", "true_negative"):
+    grid = GRID[_cuts_of(found).grid]
+    counts: Columns = {"threshold": grid.tolist()}
+    for name in CELLS:
         counts[name] = []
     for name in measures:
         counts[name], counts[f"{name}_lower"], counts[f"{name}_upper"] = [], [], []
-    treat_all = [utility.net_benefit_treat_all(table, float(at)) for at in utility.GRID]
-    any_hidden = False
-    for threshold, at in zip(
-        utility.GRID.tolist(), confusion.confusions(table, utility.GRID), strict=True
-    ):
-        for names in (("true_positive", "false_negative"), ("false_positive", "true_negative")):
-            pair = [getattr(at, name) for name in names]
-            hide = 0 not in pair and bool(hidden(pair, smallest))
-            any_hidden |= hide
-            for name, count in zip(names, pair, strict=True):
-                counts[name].append(None if hide else count)
-        flagged = at.true_positive + at.false_positive
+    treat_all = [utility.net_benefit_treat_all(table, at) for at in grid.tolist()]
+    for threshold, at in zip(grid.tolist(), confusion.confusions(table, grid), strict=True):
+        for name in CELLS:
+            counts[name].append(getattr(at, name))
         for name in measures:
-            if name == "net_benefit":
-                quantity = utility.net_benefit_of(
-                    at.true_positive, at.false_positive, table.total, threshold
-                )
-                total = flagged or smallest
-            else:
-                quantity, total = at.proportion(name), at.parts[name][1]
-            if total < smallest:
-                quantity = Quantity("")
-            elif rows is not None and quantity.value is not None:
+            quantity = (
+                utility.net_benefit_of(at.true_positive, at.false_positive, table.total, threshold)
+                if name == "net_benefit"
+                else at.proportion(name)
+            )
+            if rows is not None and quantity.value is not None:
                 quantity = percentile_quantity(
                     quantity.value, drawn[name, threshold], quantity.method
                 )
@@ -183,4 +178,20 @@ def threshold_rows(
         "upper": upper,
         "treat_all": list(treat_all),
     }
-    return counts, decision, any_hidden
+    return counts, decision
+
+
+def _cuts_of(found: Measured) -> Cuts:
+    if found.cuts is None:
+        raise ValueError("Curves need measures that were taken with_curves.")
+    return found.cuts
+
+
+def _mean_risks(table: RiskTable, edges: np.ndarray) -> np.ndarray:
+    """Mean risk of the people from each of ``edges`` to the next, counted by ascending risk."""
+    running = np.concatenate(([0], np.cumsum(table.people)))
+    sums = np.concatenate(([0.0], np.cumsum(table.people * table.risk)))
+    place = np.clip(np.searchsorted(running, edges, side="right") - 1, 0, table.risk.size - 1)
+    reached = sums[place] + (edges - running[place]) * table.risk[place]
+    people = np.diff(edges)
+    return np.diff(reached) / np.maximum(people, 1)

@@ -2,9 +2,141 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+
+def is_small(count: int, smallest: int) -> bool:
+    """Whether ``count`` is of a few people: neither 0 nor at least ``smallest``."""
+    return 0 < count < smallest
+
+
+def fewest_rows(patient: np.ndarray | None, smallest: int) -> int:
+    """How many rows are surely of at least ``smallest`` people.
+
+    Parameters
+    ----------
+    patient : ndarray of int, shape (rows,), or None
+        Number of the patient of each row, from 0; None where each has one row.
+    smallest : int
+
+    Returns
+    -------
+    int
+        One more than the rows of the ``smallest - 1`` people who have most.
+    """
+    if patient is None or not patient.size:
+        return smallest
+    counts = np.sort(np.bincount(patient))[::-1]
+    return 1 + int(counts[: smallest - 1].sum()) + max(0, smallest - 1 - counts.size)
+
+
+class Steps:
+    """Counts of people above a cut that are told together.
+
+    The people above one cut are among those above any lower cut, so the difference of two counts
+    is a count of people too. A count is let in only where neither neighbour lies fewer than
+    ``fewest`` people away, 0 and everyone included.
+    """
+
+    def __init__(self, total: int, fewest: int) -> None:
+        self.fewest = fewest
+        self._told = [0] if total == 0 else [0, total]
+
+    def fits(self, above: int) -> bool:
+        """Whether ``above`` may be told beside those that are."""
+        place = bisect_left(self._told, above)
+        if self._told[place] == above:
+            return True
+        return (
+            above - self._told[place - 1] >= self.fewest
+            and self._told[place] - above >= self.fewest
+        )
+
+    def add(self, above: int) -> None:
+        """Tell of ``above``."""
+        place = bisect_left(self._told, above)
+        if self._told[place] != above:
+            self._told.insert(place, above)
+
+    def __contains__(self, above: int) -> bool:
+        place = bisect_left(self._told, above)
+        return place < len(self._told) and self._told[place] == above
+
+
+def told_in_groups(
+    above: np.ndarray, told: Sequence[bool], totals_hidden: Sequence[bool], fewest: int
+) -> np.ndarray:
+    """At which thresholds the people above may be told of groups that make up everyone.
+
+    What is told of everyone, less what is told of groups, is a count of the others. Let ``H``
+    be the groups that are hidden at one threshold or at another; then the people of ``H``
+    between the two follow, and must be nobody or at least ``fewest``.
+
+    Parameters
+    ----------
+    above : ndarray of int, shape (groups, thresholds)
+        People of one outcome at or above each threshold, thresholds ascending. The first column
+        is of threshold 0 (everyone), the last of one above all risks (nobody).
+    told : sequence of bool, length thresholds
+        Whether it is told of everyone taken together; the first and the last are.
+    totals_hidden : sequence of bool, length groups
+        Groups whose totals are hidden, and with them everything.
+    fewest : int
+
+    Returns
+    -------
+    ndarray of bool, shape (groups, thresholds)
+    """
+    columns = np.flatnonzero(told)
+    shown = np.zeros(above.shape, dtype=bool)
+    for group, counts in enumerate(above):
+        if totals_hidden[group]:
+            continue
+        steps = Steps(int(counts[0]), fewest)
+        for column in columns:
+            if steps.fits(int(counts[column])):
+                steps.add(int(counts[column]))
+                shown[group, column] = True
+    pairs = [(low, high) for low in columns for high in columns if low < high]
+    changed = True
+    while changed:
+        changed = False
+        for low, high in pairs:
+            unseen = ~(shown[:, low] & shown[:, high])
+            between = above[:, low] - above[:, high]
+            if not is_small(int(between[unseen].sum()), fewest):
+                continue
+            inner = [column for column in (low, high) if column not in (columns[0], columns[-1])]
+            if not inner or unseen.all():
+                continue
+            # Everyone's own step is large enough, so that enough others have people in it.
+            others = np.flatnonzero(~unseen & (between > 0))
+            shown[others[np.argmin(between[others])], inner] = False
+            changed = True
+    return shown
+
+
+def unsafe_groups(cells: np.ndarray, fewest: int) -> set[int]:
+    """Which groups must be hidden so that neither they nor all of them together show few people.
+
+    Parameters
+    ----------
+    cells : ndarray of int, shape (groups, cells)
+        The sum over groups of each cell is known, and is 0 or at least ``fewest``.
+    fewest : int
+    """
+    small = (cells > 0) & (cells < fewest)
+    chosen = {int(group) for group in np.flatnonzero(small.any(axis=1))}
+    order = np.argsort(cells.sum(axis=1), kind="stable")
+    for group in order:
+        together = cells[sorted(chosen)].sum(axis=0)
+        if not chosen or (len(chosen) > 1 and not np.any((together > 0) & (together < fewest))):
+            break
+        chosen.add(int(group))
+    return chosen
 
 
 def hidden(counts: Sequence[int], smallest: int) -> set[int]:
@@ -23,15 +155,17 @@ def hidden(counts: Sequence[int], smallest: int) -> set[int]:
 
 
 def hide_small_groups(
-    groups: Sequence[Mapping[str, int]], smallest: int
+    groups: Sequence[Mapping[str, int]], smallest: int, fewest: int | None = None
 ) -> list[dict[str, int | None]]:
     """``patients``, ``events`` and ``non_events`` of groups that make up a known whole.
 
-    A hidden number of events takes that of non-events with it, for their sum is known.
+    A hidden number of events takes that of non-events with it, for their sum is known. Where
+    events are rows and patients have several, ``fewest`` rows are at least ``smallest`` people.
     """
+    rows = smallest if fewest is None else fewest
     unseen = {
-        key: hidden([group[key] for group in groups], smallest)
-        for key in ("patients", "events", "non_events")
+        key: hidden([group[key] for group in groups], least)
+        for key, least in (("patients", smallest), ("events", rows), ("non_events", rows))
     }
     shown: list[dict[str, int | None]] = []
     for index, group in enumerate(groups):

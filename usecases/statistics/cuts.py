@@ -1,0 +1,123 @@
+"""At which cuts of the risks the people above are told of, so that no small count follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from usecases.statistics.disclosure import Steps
+from usecases.statistics.discrimination import curve_starts
+from usecases.statistics.risks import RiskTable
+from usecases.statistics.utility import GRID
+
+MOST_POINTS = 800
+_ALL_RISKS = 5_000
+"""Distinct risks up to which each is tried as a point of the ranking curves."""
+
+Told = dict[float, tuple[bool, bool]]
+"""By threshold, whether the numbers at or above it with, and without, the event are told."""
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """What every curve and estimate at a threshold of one result is allowed to be about.
+
+    Between any two cuts lie no people with the event or at least ``fewest``, and likewise
+    without it, whichever of the curves and estimates they come from.
+
+    Attributes
+    ----------
+    thresholds : dict
+        For the protocol's thresholds, which come first.
+    tenths : ndarray of int
+        Where groups start among the distinct risks: tenths of the people, fewer where people of
+        one outcome are few.
+    grid : ndarray of bool, shape (99,)
+        Which thresholds of the decision curve's grid are told of.
+    ranking : ndarray of int
+        The cuts of the ROC curve, as indices of the lowest risk above; descending.
+    """
+
+    thresholds: Told
+    tenths: np.ndarray
+    grid: np.ndarray
+    ranking: np.ndarray
+
+    @classmethod
+    def of(cls, table: RiskTable, thresholds: Iterable[float], fewest: int) -> Cuts:
+        """Choose the cuts of ``table``: the protocol's, then tenths, the grid, and others.
+
+        Parameters
+        ----------
+        table : RiskTable
+        thresholds : iterable of float
+        fewest : int
+            Rows that are enough people: :func:`disclosure.fewest_rows`.
+        """
+        above = _Above(table, fewest)
+        told: Told = {}
+        for threshold in thresholds:
+            start = int(np.searchsorted(table.risk, threshold))
+            told[threshold] = above.each(start)
+        ends = running_tenths(table)
+        tenths = [0, *(int(start) for start in ends[1:] if above.both(int(start)))]
+        places = np.searchsorted(table.risk, GRID)
+        grid = np.asarray([above.both(int(start)) for start in places])
+        if table.risk.size <= _ALL_RISKS:
+            others = np.arange(table.risk.size)[::-1]
+        else:
+            others = curve_starts(table, fewest, MOST_POINTS)
+        kept = [int(start) for start in others if above.both(int(start))]
+        ranking = np.unique([*kept, *tenths, *places[grid]])
+        ranking = ranking[(ranking > 0) & (ranking < table.risk.size)][::-1]
+        return cls(told, np.asarray(tenths), grid, ranking)
+
+
+def told_of(table: RiskTable, thresholds: Iterable[float], fewest: int) -> Told:
+    """At which of ``thresholds`` people are told of, where there is nothing else."""
+    above = _Above(table, fewest)
+    return {
+        threshold: above.each(int(np.searchsorted(table.risk, threshold)))
+        for threshold in thresholds
+    }
+
+
+def running_tenths(table: RiskTable) -> np.ndarray:
+    """Where tenths of the people by risk start among the distinct risks.
+
+    Equal risks stay together, so tenths may be unequal, and fewer.
+    """
+    running = np.concatenate(([0], np.cumsum(table.people)))
+    starts = np.unique(np.searchsorted(running, np.arange(10) * running[-1] / 10, side="left"))
+    return starts[starts < table.risk.size]
+
+
+class _Above:
+    """People of both outcomes above a cut, let in one after the other."""
+
+    def __init__(self, table: RiskTable, fewest: int) -> None:
+        self.counts = [
+            np.concatenate((np.cumsum(column[::-1])[::-1], [0]))
+            for column in (table.events, table.non_events)
+        ]
+        self.steps = [Steps(int(counts[0]), fewest) for counts in self.counts]
+
+    def each(self, start: int) -> tuple[bool, bool]:
+        """Let each outcome in that fits."""
+        fits = []
+        for steps, counts in zip(self.steps, self.counts, strict=True):
+            fits.append(steps.fits(int(counts[start])))
+            if fits[-1]:
+                steps.add(int(counts[start]))
+        return fits[0], fits[1]
+
+    def both(self, start: int) -> bool:
+        """Let both in, where both fit."""
+        pairs = list(zip(self.steps, self.counts, strict=True))
+        fits = all(steps.fits(int(counts[start])) for steps, counts in pairs)
+        if fits:
+            for steps, counts in pairs:
+                steps.add(int(counts[start]))
+        return fits
