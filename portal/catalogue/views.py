@@ -68,13 +68,15 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         Evaluation.objects.visible_to(request.user).filter(dataset=dataset).for_list()[:10]
     )
     variables = list(dataset.variables.all())
+    holdings = [_holding(dataset, task, variables) for task in use_case.tasks]
     context = {
         "use_case": use_case,
         "section": "datasets",
         "dataset": dataset,
         "allowed": verbs_allowed(request.user, dataset),
         "variables": variables,
-        "holdings": [_holding(dataset, task, variables) for task in use_case.tasks],
+        "holdings": holdings,
+        "ready_tasks": [holding["task"] for holding in holdings if holding["is_complete"]],
         "rows": [listed(evaluation) for evaluation in evaluations],
         "shared_with": shared_with(dataset),
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],

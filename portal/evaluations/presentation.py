@@ -36,8 +36,8 @@ class DrawnFigure:
 
     figure: Figure
     json: dict[str, Any]
-    tables: list[tuple[str, dict[str, Any]]]
-    """The address of each curve, and its heading and rows as text."""
+    tables: list[dict[str, Any]]
+    """Each of its curves: name, heading and rows as text, address of the CSV."""
 
 
 def find(task: Task, result: Result) -> Finding:
@@ -63,14 +63,20 @@ def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
     return found
 
 
-def figures(task: Task, result: Result) -> list[DrawnFigure]:
-    """Every figure of the task, drawn from the stored result alone."""
+def figures(task: Task, result: Result, addresses: Mapping[str, str]) -> list[DrawnFigure]:
+    """Every figure of the task, drawn from the stored result alone.
+
+    Parameters
+    ----------
+    addresses
+        Where the CSV of each curve is, by the curve's key.
+    """
     return [
         DrawnFigure(
             figure,
             figure_json(figure.draw(result, gettext)),
             [
-                (key.replace("_", "-"), _table(result.curves[key]))
+                _table(key, result.curves[key], addresses[key])
                 for key in figure.curves
                 if key in result.curves
             ],
@@ -79,9 +85,9 @@ def figures(task: Task, result: Result) -> list[DrawnFigure]:
     ]
 
 
-def _table(curve: Curve) -> dict[str, Any]:
+def _table(key: str, curve: Curve, address: str) -> dict[str, Any]:
     head, rows = curve_table(curve)
-    return {"head": head, "rows": rows}
+    return {"name": curve_name(key), "head": head, "rows": rows, "csv_url": address}
 
 
 def forests(task: Task, result: Result) -> list[tuple[Measure, Forest]]:
@@ -173,9 +179,6 @@ def protocol_lines(task: Task, protocol: Mapping[str, Any]) -> list[tuple[str, s
     ]
 
 
-def curve_addresses(result: Result) -> list[tuple[str, str]]:
-    """Every curve of the result: its address and its name in words."""
-    return [
-        (key.replace("_", "-"), gettext(key.replace("_", " ").capitalize()))
-        for key in result.curves
-    ]
+def curve_name(key: str) -> str:
+    """A curve's key in words: "Risk distribution"."""
+    return gettext(key.replace("_", " ").capitalize())

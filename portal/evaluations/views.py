@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -175,16 +176,22 @@ def _result(evaluation: Evaluation) -> Result:
     return evaluation.stored_result.result
 
 
+def _curve_address(evaluation: Evaluation, key: str) -> str:
+    where = {"use_case": evaluation.declared, "reference": evaluation.reference}
+    return reverse("evaluation-curve", kwargs=where | {"curve": key.replace("_", "-")})
+
+
 def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, Any]:
     result, task = _result(evaluation), evaluation.declared_task
     finding = presentation.find(task, result)
     explored = result.curves.get(presentation.EXPLORED)
+    curves = {key: _curve_address(evaluation, key) for key in result.curves}
     return {
         "result": result,
         "result_sha256": evaluation.stored_result.sha256 if evaluation.stored_result else "",
         "finding": finding,
         "cards": presentation.cards(task, result, finding),
-        "figures": presentation.figures(task, result),
+        "figures": presentation.figures(task, result, curves),
         "forests": presentation.forests(task, result),
         "subgroup_forests": presentation.subgroup_forests(task, result),
         "explored": explored,
@@ -192,7 +199,7 @@ def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, A
         "notes": presentation.notes(result),
         "protocol": presentation.protocol_lines(task, result.protocol),
         "estimates": presentation.estimate_rows(task, result),
-        "curves": presentation.curve_addresses(result),
+        "curves": [(presentation.curve_name(key), url) for key, url in curves.items()],
     }
 
 

@@ -28,7 +28,9 @@ def _counts(use_case: UseCase) -> dict[str, int]:
 def home(request: HttpRequest) -> HttpResponse:
     """What the consortium does, and the three questions it asks."""
     cards = [(use_case, _counts(use_case)) for use_case in use_cases().values()]
-    partners = list(Organisation.objects.order_by("country", "name"))
+    partners = sorted(
+        Organisation.objects.all(), key=lambda partner: (partner.country_name, partner.name)
+    )
     places: dict[str, list[str]] = {}
     for partner in partners:
         places.setdefault(partner.country, []).append(partner.name)
