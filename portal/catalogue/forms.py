@@ -15,7 +15,7 @@ from portal.organisations.models import Organisation
 from portal.organisations.roles import SHARED_WITH, Role
 from portal.registry.models import ModelVersion
 from portal.tables import TableSchema
-from portal.usecase import Task
+from portal.usecase import Task, UseCase
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -145,7 +145,13 @@ class UploadForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, schema: TableSchema, task: Task, user: User, **kwargs: Any
+        self,
+        *args: Any,
+        schema: TableSchema,
+        use_case: UseCase,
+        task: Task,
+        user: User,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         if schema.name == "predictions":
@@ -153,7 +159,11 @@ class UploadForm(forms.Form):
                 label=_("Model version"),
                 help_text=_("Whose predictions these are."),
                 queryset=ModelVersion.objects.evaluable_by(user)
-                .filter(model__task=task.slug, kind=ModelVersion.Kind.PREDICTIONS)
+                .filter(
+                    model__use_case=use_case.slug,
+                    model__task=task.slug,
+                    kind=ModelVersion.Kind.PREDICTIONS,
+                )
                 .select_related("model"),
                 empty_label=None,
             )

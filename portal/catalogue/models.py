@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MinValueValidator
 from django.db import models
+from django.db.models.functions import Greatest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
@@ -145,8 +146,8 @@ class Dataset(models.Model):
 
     def current_tables(self, task: Task) -> dict[str, Table]:
         """The newest reference table of each name that the dataset holds for ``task``."""
-        held = self.tables.filter(task=task.slug, model_version=None).order_by("created_at", "id")
-        return {table.name: table for table in held}
+        held = self.tables.filter(task=task.slug, model_version=None).newest_first()
+        return {table.name: table for table in reversed(held)}
 
     @property
     def country_name(self) -> str:
@@ -202,6 +203,16 @@ class Variable(models.Model):
         return self.name
 
 
+class TableQuerySet(models.QuerySet["Table"]):
+    """Tables, by when they were given."""
+
+    def newest_first(self) -> Self:
+        """The one that is in force first: a table that is uploaded once more is the newest."""
+        return self.annotate(
+            given_at=Greatest("created_at", models.Max("uploads__finished_at"))
+        ).order_by("-given_at", "-id")
+
+
 class Table(models.Model):
     """An immutable, content-addressed Parquet file that passed its schema."""
 
@@ -228,6 +239,8 @@ class Table(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TableQuerySet.as_manager()
 
     class Meta:
         ordering = ("-created_at", "-id")

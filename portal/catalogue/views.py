@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
 from portal.pagination import page_of, words_of
+from portal.registry.models import ModelVersion
 from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
 
@@ -68,12 +70,17 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         Evaluation.objects.visible_to(request.user).filter(dataset=dataset).for_list()[:10]
     )
     variables = list(dataset.variables.all())
-    holdings = [_holding(dataset, task, variables) for task in use_case.tasks]
+    allowed = verbs_allowed(request.user, dataset)
+    # A model that its developer shares with the holder alone is not told to others.
+    shown = ModelVersion.objects.all()
+    if Verb.CHANGE not in allowed:
+        shown = shown.visible_to(request.user)
+    holdings = [_holding(dataset, task, variables, shown) for task in use_case.tasks]
     context = {
         "use_case": use_case,
         "section": "datasets",
         "dataset": dataset,
-        "allowed": verbs_allowed(request.user, dataset),
+        "allowed": allowed,
         "variables": variables,
         "holdings": holdings,
         "ready_tasks": [holding["task"] for holding in holdings if holding["is_complete"]],
@@ -84,11 +91,13 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
     return render(request, use_case.templates("catalogue/dataset_detail.html"), context)
 
 
-def _holding(dataset: Dataset, task: Task, variables: list[Variable]) -> dict[str, Any]:
+def _holding(
+    dataset: Dataset, task: Task, variables: list[Variable], shown: QuerySet[ModelVersion]
+) -> dict[str, Any]:
     """What the dataset holds for a task: each reference table or its absence, and predictions."""
     current = dataset.current_tables(task)
     dictionary = {variable.name: variable for variable in variables}
-    predictions = dataset.tables.filter(task=task.slug).exclude(model_version=None)
+    predictions = dataset.tables.filter(task=task.slug, model_version__in=shown)
     return {
         "task": task,
         "tables": [
@@ -191,7 +200,12 @@ def table_upload(
     dataset = _dataset(request, use_case, slug, Verb.CHANGE)
     found, schema = _schema(use_case, task, table)
     form = UploadForm(
-        request.POST or None, request.FILES or None, schema=schema, task=found, user=user
+        request.POST or None,
+        request.FILES or None,
+        schema=schema,
+        use_case=use_case,
+        task=found,
+        user=user,
     )
     needs = schema.refers_to if schema.refers_to not in dataset.current_tables(found) else None
     if request.method == "POST" and needs is None and form.is_valid():

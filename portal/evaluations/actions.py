@@ -17,7 +17,7 @@ from portal.jobs.models import Status
 from portal.jobs.tasks import wake
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
-from portal.organisations.sharing import grant, grant_to_owner, may
+from portal.organisations.sharing import grant, grant_to_owner, may, organisation_may
 from portal.registry.models import ModelVersion
 from portal.result import Result
 from portal.usecase import Protocol, Task
@@ -55,7 +55,8 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
     if model_version.model.use_case != dataset.use_case or model_version.model.task != task.slug:
         reasons.append(_("The model does another task than this dataset is evaluated for."))
     elif model_version.kind == ModelVersion.Kind.PREDICTIONS:
-        predictions = dataset.tables.filter(task=task.slug, model_version=model_version).first()
+        given = dataset.tables.filter(task=task.slug, model_version=model_version)
+        predictions = given.newest_first().first()
         if predictions is None:
             reasons.append(
                 _("There are no predictions of %(version)s for this dataset yet; the dataset's "
@@ -71,6 +72,21 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
                 % {"table": _(task.tables[0].title), "columns": ", ".join(lacking)}
             )
     return Readiness(tables, reasons)
+
+
+def rights_reasons(
+    *, organisation: Organisation, dataset: Dataset, model_version: ModelVersion
+) -> list[str]:
+    """What the organisation may not use, though the person who asks for it may do so elsewhere."""
+    shared = {
+        _("The dataset is not shared with %(organisation)s for evaluations."): dataset,
+        _("The model is not shared with %(organisation)s for evaluations."): model_version.model,
+    }
+    return [
+        sentence % {"organisation": organisation}
+        for sentence, obj in shared.items()
+        if not organisation_may(organisation, Verb.EVALUATE, obj)
+    ]
 
 
 def protocol_reasons(protocol: Protocol, tables: dict[str, Table], task: Task) -> list[str]:
@@ -144,7 +160,11 @@ def submit_evaluation(
     if not ModelVersion.objects.evaluable_by(by).contains(model_version):
         raise PermissionError("The model version is not released, or not shared with you.")
     ready = readiness(dataset=dataset, model_version=model_version, task=task)
-    reasons = [*ready.reasons, *protocol_reasons(protocol, ready.tables, task)]
+    reasons = [
+        *rights_reasons(organisation=organisation, dataset=dataset, model_version=model_version),
+        *ready.reasons,
+        *protocol_reasons(protocol, ready.tables, task),
+    ]
     if reasons:
         raise SubmissionRefused(reasons)
     mark = fingerprint(
@@ -284,13 +304,20 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
         If ``by`` is not a contributor of the submitting organisation, or has lost the right to
         use the dataset or the model meanwhile.
     SubmissionRefused
-        If the organisation has asked for the same again meanwhile.
+        If the organisation has asked for the same again meanwhile, or may no longer use the
+        dataset or the model.
     """
     _require_change(evaluation, by)
     if not may(by, Verb.EVALUATE, evaluation.dataset) or not ModelVersion.objects.evaluable_by(
         by
     ).contains(evaluation.model_version):
         raise PermissionError("The dataset or the model is no longer shared with you.")
+    if reasons := rights_reasons(
+        organisation=evaluation.organisation,
+        dataset=evaluation.dataset,
+        model_version=evaluation.model_version,
+    ):
+        raise SubmissionRefused(reasons)
     try:
         with transaction.atomic():
             queued = Evaluation.objects.put_back(evaluation.pk)

@@ -6,7 +6,10 @@ from portal.evaluations.models import Evaluation
 
 @admin.register(Evaluation)
 class EvaluationAdmin(admin.ModelAdmin):
-    """The jobs: where each stands and why it failed. No health data, nothing to edit."""
+    """The jobs: where each stands and why it failed. No health data, nothing to edit.
+
+    The details of a failure are in the worker's log: they may quote a patient's values.
+    """
 
     list_display = (
         "reference", "use_case", "task", "organisation", "status", "attempts", "worker",
@@ -19,7 +22,7 @@ class EvaluationAdmin(admin.ModelAdmin):
     fields = (
         "reference", "use_case", "task", "organisation", "submitted_by", "dataset",
         "model_version", "status", "stage", "fraction", "attempts", "worker", "lease_expires_at",
-        "created_at", "started_at", "finished_at", "failure", "failure_detail", "fingerprint",
+        "created_at", "started_at", "finished_at", "failure", "fingerprint",
         "engine", "protocol",
     )  # fmt: skip
 

@@ -53,6 +53,7 @@ def run_evaluation(pk: int) -> None:
     if evaluation is None:
         return
     try:
+        _check_rights(evaluation)
         stored = StoredResult.objects.filter(fingerprint=evaluation.fingerprint).first()
         if stored is not None:
             actions.finish_with(evaluation=evaluation, stored=stored)
@@ -90,6 +91,17 @@ def claim(pk: int) -> Evaluation | None:
             raise
         # It stays queued; the one that runs wakes it at its end, and it takes that result.
         return None
+
+
+def _check_rights(evaluation: Evaluation) -> None:
+    """Data whose sharing was ended while the evaluation waited are not read."""
+    reasons = actions.rights_reasons(
+        organisation=evaluation.organisation,
+        dataset=evaluation.dataset,
+        model_version=evaluation.model_version,
+    )
+    if reasons:
+        raise _Failure(" ".join(reasons), "")
 
 
 def compute(evaluation: Evaluation) -> bytes:

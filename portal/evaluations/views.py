@@ -107,8 +107,13 @@ def evaluation_check(request: HttpRequest, use_case: UseCase, task: str) -> Http
     form.is_valid()
     dataset = form.cleaned_data.get("dataset")
     version = form.cleaned_data.get("model_version")
-    reasons, ready = [], None
+    reasons: list[str] = []
+    ready = None
     if dataset and version:
+        if organisation := form.cleaned_data.get("organisation"):
+            reasons += actions.rights_reasons(
+                organisation=organisation, dataset=dataset, model_version=version
+            )
         ready = actions.readiness(dataset=dataset, model_version=version, task=found)
         reasons += ready.reasons
         if form.protocol:

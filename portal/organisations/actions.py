@@ -45,6 +45,25 @@ def create_organisation(
     return organisation
 
 
+@transaction.atomic
+def delete_organisation(*, organisation: Organisation, by: User | None) -> None:
+    """Remove a partner that owns nothing, with its groups and all that was shared with them.
+
+    Raises
+    ------
+    ProtectedError
+        If it owns a dataset, a model or an evaluation.
+    """
+    people = [membership.user for membership in organisation.memberships.select_related("user")]
+    groups = list(
+        Group.objects.filter(role_group__organisation=organisation).values_list("pk", flat=True)
+    )
+    organisation.delete()
+    Group.objects.filter(pk__in=groups).delete()
+    for user in people:
+        synchronise_groups(user)
+
+
 def synchronise_groups(user: User) -> None:
     """Put ``user`` in exactly the role groups that their memberships give."""
     wanted: set[int] = set()

@@ -2,9 +2,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet, URLField
 from django.forms import BaseModelFormSet, ModelForm
 from django.http import HttpRequest
 
+from portal.accounts.models import User
+from portal.accounts.people import signed_in
 from portal.organisations import actions
 from portal.organisations.models import Membership, Organisation
 
@@ -25,6 +28,7 @@ class OrganisationAdmin(admin.ModelAdmin):
     search_fields = ("name", "slug")
     prepopulated_fields = {"slug": ("name",)}  # noqa: RUF012 - the admin's own idiom
     inlines = (MembershipInline,)
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}  # noqa: RUF012
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("memberships")
@@ -42,7 +46,16 @@ class OrganisationAdmin(admin.ModelAdmin):
     def save_formset(
         self, request: HttpRequest, form: ModelForm, formset: BaseModelFormSet, change: bool
     ) -> None:
+        # A membership can be given to another person: who had it must lose its groups as well.
+        members = User.objects.filter(memberships__organisation=form.instance)
+        before = set(members)
         super().save_formset(request, form, formset, change)
-        changed = [*formset.new_objects, *(obj for obj, _ in formset.changed_objects)]
-        for membership in [*changed, *formset.deleted_objects]:
-            actions.synchronise_groups(membership.user)
+        for user in before | set(members.all()):
+            actions.synchronise_groups(user)
+
+    def delete_model(self, request: HttpRequest, obj: Organisation) -> None:
+        actions.delete_organisation(organisation=obj, by=signed_in(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Organisation]) -> None:
+        for organisation in queryset:
+            actions.delete_organisation(organisation=organisation, by=signed_in(request))

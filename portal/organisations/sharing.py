@@ -13,7 +13,7 @@ from django.db import models, transaction
 from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm  # noqa: TID251
 
 from portal.organisations.actions import consortium_group
-from portal.organisations.models import Organisation
+from portal.organisations.models import Organisation, RoleGroup
 from portal.organisations.roles import SHARED_WITH, VERBS, Role, Verb, lowest_role
 
 if TYPE_CHECKING:
@@ -73,6 +73,23 @@ class ShareableQuerySet(models.QuerySet[M]):
 def may(user: User | AnonymousUser, verb: Verb, obj: Any) -> bool:
     """Whether ``user`` may ``verb`` this one object."""
     return type(obj).objects.allowing(user, verb).filter(pk=obj.pk).exists()
+
+
+def organisation_may(organisation: Organisation, verb: Verb, obj: Any) -> bool:
+    """Whether ``organisation`` may ``verb`` the object: as its owner, or because it is shared.
+
+    What is done for an organisation is its members' to see, so that it is not enough that the
+    person who asks may do it for another organisation.
+    """
+    from guardian.utils import get_group_obj_perms_model
+
+    given: models.QuerySet[Any] = get_group_obj_perms_model(obj)._default_manager.filter(
+        content_object=obj, permission__codename=_codename(verb, obj)
+    )
+    groups = RoleGroup.objects.filter(
+        models.Q(organisation=organisation) | models.Q(organisation=None)
+    )
+    return given.filter(group__in=groups.values("group")).exists()
 
 
 def verbs_allowed(user: User | AnonymousUser, obj: Any) -> frozenset[str]:
