@@ -116,6 +116,9 @@ def column(curve: Curve, name: str) -> list[Any]:
     return curve.columns[name]
 
 
+CLEAR = "rgba(0,0,0,0)"
+
+
 def chosen(
     result: Result,
     x: str,
@@ -123,7 +126,7 @@ def chosen(
     _: Translate,
     *,
     scale: float = 1,
-    drop: float | None = None,
+    between: tuple[float, float] | None = None,
     beside: str = "top right",
 ) -> list[go.Scatter]:
     """The marker of the chosen threshold, which follows the slider along ``thresholds``.
@@ -134,8 +137,8 @@ def chosen(
         Columns of the curve ``thresholds``, or "1 - specificity".
     scale
         Multiplies y.
-    drop
-        Draws a line from the marker down to that height, and its label there.
+    between
+        Draws a line through the marker, from one height to the other, and its label there.
     beside
         Where the label is clear of the curve.
 
@@ -160,16 +163,16 @@ def chosen(
         (None, None) if None in pair else pair for pair in zip(xs, ys, strict=True)
     ]  # a count that is hidden hides the marker, on both axes
     labels = [f"{NO_BREAK}≥{NO_BREAK}{percent(threshold)}" for threshold in at]
-    if drop is None:
+    if between is None:
         places = follow(
             at, [[px] for px, _py in points], [[py] for _px, py in points], [[t] for t in labels]
         )
     else:
         places = follow(
             at,
-            [[px, px] for px, _py in points],
-            [[py, None if py is None else drop] for _px, py in points],
-            [["", text] for text in labels],  # at the foot, clear of the lines
+            [[px, px, px] for px, _py in points],
+            [[None] * 3 if py is None else [between[0], py, between[1]] for _px, py in points],
+            [["", "", text] for text in labels],  # at the top, clear of curves that fall
         )
     now = min(range(len(at)), key=lambda index: abs(at[index] - first[0]))
     return [
@@ -184,7 +187,7 @@ def chosen(
             textfont={"size": 13, "color": colour("ink")},
             line={"color": colour("ink"), "width": 1.25},
             marker={
-                "color": [colour("ink"), "rgba(0,0,0,0)"][: len(places["x"][now])],
+                "color": colour("ink") if between is None else [CLEAR, colour("ink"), CLEAR],
                 "size": 11,
                 "symbol": "diamond",
             },

@@ -47,18 +47,29 @@ class Protocol(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     subgroups: tuple[str, ...] = Field(
-        default=(), description="Columns of the first table whose categories are also evaluated"
+        default=(),
+        description="Columns of the first table, such as sex: each category is evaluated by itself",
     )
     minimum_events: int = Field(
-        default=10, ge=1, description="Fewest events and non-events for which an estimate is given"
+        default=10,
+        ge=1,
+        description="With fewer people with the event, or without it, no estimate is given",
     )
     smallest_count: int = Field(
-        default=10, ge=1, description="Counts of people below this leave no site"
+        default=10, ge=1, description="Smaller counts of people are not shown to anyone"
     )
     bootstrap_replicates: int = Field(
-        default=1000, ge=100, le=10_000, description="Replicates of each bootstrap"
+        default=1000,
+        ge=100,
+        le=10_000,
+        description="How often people are drawn anew where an interval needs it; more takes longer",
     )
-    seed: int = Field(default=20_250_301, ge=0, le=2**63 - 1, description="Seed of the bootstrap")
+    seed: int = Field(
+        default=20_250_301,
+        ge=0,
+        le=2**63 - 1,
+        description="Where the random draws start; the same seed gives the same numbers",
+    )
 
 
 @dataclass(frozen=True)

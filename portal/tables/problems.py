@@ -60,7 +60,9 @@ class Problem:
         if self.rows:
             evidence = translate(self._evidence()).format(
                 rows=_listed([f"{row:,}" for row in self.rows], translate),
-                found=_listed(self.found, translate),
+                found=_listed(
+                    self.found[:1] if len(set(self.found)) == 1 else self.found, translate
+                ),
                 count=f"{self.count:,}",
             )
             sentence = f"{sentence}; {evidence}"

@@ -130,6 +130,7 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
             font={"size": 14, "color": colour("uc")},
         )
     share_axis(figure.layout.xaxis, _("sensitivity (recall)"), 1)
+    figure.update_layout(margin_r=44)  # a low threshold's label stands beyond the line's end
     share_axis(figure.layout.yaxis, _("of those flagged, with the event"), 1)
     return figure
 
@@ -180,7 +181,15 @@ def draw_decision(result: Result, _: Translate) -> go.Figure:
                 + _("model: {value} per 1,000").format(value="%{y:.1f}")
                 + "<extra></extra>",
             ),
-            *chosen(result, "threshold", "net_benefit", _, scale=1000, drop=bottom),
+            *chosen(
+                result,
+                "threshold",
+                "net_benefit",
+                _,
+                scale=1000,
+                between=(bottom, top),
+                beside="bottom right",
+            ),
         ]
     )
     label(figure, most, 0, _("treat none"), xanchor="right", yanchor="top")

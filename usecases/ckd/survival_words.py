@@ -90,7 +90,7 @@ BASE = (
         gettext_noop("Discrimination, AUC"),
         gettext_noop(
             "How often a patient who has the event by the horizon was given a higher risk than "
-            "one who has not: 50% is chance, 100% is perfect."
+            "one who has not: 0.5 is chance, 1 is perfect."
         ),
         low=0.5,
         high=1,

@@ -24,7 +24,7 @@ MEASURES = (
         gettext_noop("Discrimination, AUROC"),
         gettext_noop(
             "How often a patient who has the event was given a higher risk than one who has not: "
-            "50% is chance, 100% is perfect."
+            "0.5 is chance, 1 is perfect."
         ),
         low=0.5,
         high=1,
