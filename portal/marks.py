@@ -116,9 +116,6 @@ def column(curve: Curve, name: str) -> list[Any]:
     return curve.columns[name]
 
 
-CLEAR = "rgba(0,0,0,0)"
-
-
 def chosen(
     result: Result,
     x: str,
@@ -126,7 +123,7 @@ def chosen(
     _: Translate,
     *,
     scale: float = 1,
-    between: tuple[float, float] | None = None,
+    drop: float | None = None,
     beside: str = "top right",
 ) -> list[go.Scatter]:
     """The marker of the chosen threshold, which follows the slider along ``thresholds``.
@@ -137,8 +134,8 @@ def chosen(
         Columns of the curve ``thresholds``, or "1 - specificity".
     scale
         Multiplies y.
-    between
-        Draws a line through the marker, from one height to the other, and its label there.
+    drop
+        Draws a line from the marker down to that height.
     beside
         Where the label is clear of the curve.
 
@@ -163,16 +160,16 @@ def chosen(
         (None, None) if None in pair else pair for pair in zip(xs, ys, strict=True)
     ]  # a count that is hidden hides the marker, on both axes
     labels = [f"{NO_BREAK}≥{NO_BREAK}{percent(threshold)}" for threshold in at]
-    if between is None:
+    if drop is None:
         places = follow(
             at, [[px] for px, _py in points], [[py] for _px, py in points], [[t] for t in labels]
         )
     else:
         places = follow(
             at,
-            [[px, px, px] for px, _py in points],
-            [[None] * 3 if py is None else [between[0], py, between[1]] for _px, py in points],
-            [["", "", text] for text in labels],  # at the top, clear of curves that fall
+            [[px, px] for px, _py in points],
+            [[py, None if py is None else drop] for _px, py in points],
+            [[text, ""] for text in labels],
         )
     now = min(range(len(at)), key=lambda index: abs(at[index] - first[0]))
     return [
@@ -187,7 +184,7 @@ def chosen(
             textfont={"size": 13, "color": colour("ink")},
             line={"color": colour("ink"), "width": 1.25},
             marker={
-                "color": colour("ink") if between is None else [CLEAR, colour("ink"), CLEAR],
+                "color": [colour("ink"), "rgba(0,0,0,0)"][: len(places["x"][now])],
                 "size": 11,
                 "symbol": "diamond",
             },

@@ -181,15 +181,7 @@ def draw_decision(result: Result, _: Translate) -> go.Figure:
                 + _("model: {value} per 1,000").format(value="%{y:.1f}")
                 + "<extra></extra>",
             ),
-            *chosen(
-                result,
-                "threshold",
-                "net_benefit",
-                _,
-                scale=1000,
-                between=(bottom, top),
-                beside="bottom right",
-            ),
+            *chosen(result, "threshold", "net_benefit", _, scale=1000, drop=bottom),
         ]
     )
     label(figure, most, 0, _("treat none"), xanchor="right", yanchor="top")

@@ -203,15 +203,14 @@ def test_the_marker_starts_at_the_first_threshold_and_may_go_to_each(
     assert meta["y"][near] == pytest.approx([y], rel=1e-5)
 
 
-def test_the_marker_of_the_decision_curve_stands_on_a_line_across_the_chart() -> None:
+def test_the_marker_of_the_decision_curve_stands_on_a_line_to_the_axis() -> None:
     plain = drawn("decision", result(curves(100)))
     marker = trace(plain, CHOSEN)
-    bottom, top = plain["layout"]["yaxis"]["range"]
-    assert marker["x"] == [marker["x"][0]] * 3
-    assert marker["x"][0] == pytest.approx(0.1, abs=0.006)
-    height = 70 * math.exp(-4 * marker["x"][0])
-    assert marker["y"] == pytest.approx([bottom, height, top], rel=1e-5)
-    assert [bool(text) for text in marker["text"]] == [False, False, True]
+    bottom = plain["layout"]["yaxis"]["range"][0]
+    assert marker["x"][0] == marker["x"][1] == pytest.approx(0.1, abs=0.006)
+    assert marker["y"][0] == pytest.approx(70 * math.exp(-4 * marker["x"][0]), rel=1e-5)
+    assert marker["y"][1] == pytest.approx(bottom)
+    assert [bool(text) for text in marker["text"]] == [True, False]  # clear of "treat all"
 
 
 def test_a_hidden_count_hides_the_marker_instead_of_moving_it() -> None:
