@@ -65,7 +65,7 @@ def one_each(value: str, people: int, outcome: int) -> pl.DataFrame:
 
 
 def test_every_measure_is_given_with_its_interval_and_method() -> None:
-    result = evaluated(*simulated(sites=()), thresholds=(0.1, 0.2, 0.3))
+    result = evaluated(*simulated(sites=()), thresholds=(0.2, 0.3, 0.4))
 
     for name in binary.SINGLE:
         estimate = result.estimate(name)
@@ -74,7 +74,7 @@ def test_every_measure_is_given_with_its_interval_and_method() -> None:
         assert estimate.lower is not None
         assert estimate.upper is not None
         assert estimate.lower <= estimate.value <= estimate.upper
-    for threshold in (0.1, 0.2, 0.3):
+    for threshold in (0.2, 0.3, 0.4):
         for name in binary.AT_THRESHOLD:
             assert result.estimate(name, at={"threshold": threshold}).value is not None
     assert "spline" in result.estimate("ici").method
