@@ -98,7 +98,7 @@ class VariableForm(forms.ModelForm):
 class BaseVariableFormSet(forms.BaseModelFormSet):
     """The data dictionary; refuses a name that stands twice."""
 
-    def add_fields(self, form: forms.Form, index: int | None) -> None:
+    def add_fields(self, form: forms.ModelForm, index: int | None) -> None:
         super().add_fields(form, index)
         # Django would look among the lines of all datasets.
         form.fields["id"].queryset = self.queryset  # type: ignore[attr-defined]

@@ -128,7 +128,7 @@ class ModelVersionForm(forms.ModelForm):
 
     def _get_validation_exclusions(self) -> set[str]:
         # With the model, though it is no field: its versions differ in their numbers.
-        return super()._get_validation_exclusions() - {"model"}
+        return super()._get_validation_exclusions() - {"model"}  # type: ignore[misc]
 
     def clean_artefact(self) -> UploadedFile | None:
         file: UploadedFile | None = self.cleaned_data["artefact"]

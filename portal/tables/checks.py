@@ -175,6 +175,8 @@ class Checker:
                 longest = series.unique().cast(pl.String).str.len_bytes().max()
                 if isinstance(longest, int) and longest > self.limits.text_bytes:
                     raise TableRefused([self._long_text(series.name, (), 0)])
+                if series.unique().cast(pl.String).str.contains("\0", literal=True).any():
+                    raise TableRefused([self._nul(series.name, (), 0)])
             if series.dtype != pl.String:
                 continue
             longest = series.str.len_bytes().max()
@@ -184,6 +186,22 @@ class Checker:
                 )
                 rows = tuple(batch.rows[at[:SHOWN]].tolist())
                 raise TableRefused([self._long_text(series.name, rows, len(at))])
+
+            nul = series.str.contains("\0", literal=True).fill_null(False)
+            if nul.any():
+                at = np.flatnonzero(nul.to_numpy())
+                rows = tuple(batch.rows[at[:SHOWN]].tolist())
+                raise TableRefused([self._nul(series.name, rows, len(at))])
+
+    def _nul(self, name: str, rows: tuple[int, ...], count: int) -> Problem:
+        return Problem(
+            "nul",
+            gettext_noop("Column '{column}' must hold text without the character NUL"),
+            column=name,
+            rows=rows,
+            count=count,
+            hint=gettext_noop("Remove it: it is left over from a binary file."),
+        )
 
     def _long_text(self, name: str, rows: tuple[int, ...], count: int) -> Problem:
         return Problem(

@@ -22,6 +22,8 @@ def check_header(names: Sequence[str], schema: TableSchema, limits: Limits) -> l
                 hint=gettext_noop("Keep the columns that are needed."),
             )
         ]
+    if wrong := _unfit_names(names, limits):
+        return wrong
     twice = sorted({name for name in names if names.count(name) > 1})
     if "" in names:
         places = [str(place) for place, name in enumerate(names, start=1) if not name]
@@ -73,4 +75,30 @@ def check_header(names: Sequence[str], schema: TableSchema, limits: Limits) -> l
             for name in dict.fromkeys(names)
             if name and schema.column(name) is None
         ]
+    return problems
+
+
+def _unfit_names(names: Sequence[str], limits: Limits) -> list[Problem]:
+    """Names that no page could show: they come alone, since the other problems quote names."""
+    long = tuple(shown(name) for name in names if len(name) > limits.name_characters)
+    strange = tuple(shown(name) for name in names if not name.isprintable())
+    problems = []
+    if long:
+        problems.append(
+            Problem(
+                "long-name",
+                gettext_noop("The name of a column may have at most {most} characters; {names}"),
+                {"most": limits.name_characters, "names": long[:SHOWN]},
+                hint=gettext_noop("Shorten it."),
+            )
+        )
+    if strange:
+        problems.append(
+            Problem(
+                "unprintable-name",
+                gettext_noop("The name of a column must be one line of printable text; {names}"),
+                {"names": strange[:SHOWN]},
+                hint=gettext_noop("Rename the column."),
+            )
+        )
     return problems

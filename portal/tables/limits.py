@@ -14,6 +14,8 @@ class Limits:
 
     rows: int = 100_000_000
     columns: int = 2_000
+    name_characters: int = 100
+    """Longest name of a column."""
     line_bytes: int = 1 << 20
     """Longest line of a CSV file."""
     text_bytes: int = 1_024

@@ -87,7 +87,7 @@ class Problem:
                 name: list(value) if isinstance(value, tuple) else value
                 for name, value in self.values.items()
             },
-            "column": self.column,
+            "column": None if self.column is None else printable(self.column),
             "rows": list(self.rows),
             "found": list(self.found),
             "count": self.count,
@@ -120,9 +120,15 @@ class TableRefused(Exception):  # noqa: N818 (it says what happened, as Django's
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
+def printable(text: str) -> str:
+    """``text`` in signs that a page can show and a database can store."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def shown(value: object) -> str:
     """A cell as a message quotes it: text in quotes and shortened, numbers as they are."""
     if isinstance(value, str):
+        value = printable(value)
         return f"'{value[:40]}…'" if len(value) > 40 else f"'{value}'"
     if isinstance(value, float):
         return f"{value:.10g}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import random
 from pathlib import Path
 
@@ -236,3 +237,31 @@ def _varints(content: bytes) -> list[int]:
                 numbers.append(number // 2)
                 break
     return [number for number in numbers if _varint(number) in content]
+
+
+def test_text_with_nul_is_refused_since_no_database_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "people.parquet"
+    wards = pl.Series("ward", ["a", "b\0", "c"])
+    for series in (wards, wards.cast(pl.Categorical)):
+        people(3).with_columns(series).write_parquet(path)
+        assert "Column 'ward' must hold text without the character NUL" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a\0b", "printable text; 'a\N{REPLACEMENT CHARACTER}b'"),
+        ("a\nb", "one line of printable text"),
+        ("a\u202eb", "printable text"),
+        ("x" * 101, "at most 100 characters; 'xxxx"),
+    ],
+)
+def test_a_column_name_that_no_page_can_show_is_refused(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    path = tmp_path / "people.parquet"
+    people(3).with_columns(pl.lit(1).alias(name)).write_parquet(path)
+    assert said in refusal(path)
+    with pytest.raises(TableRefused) as caught:
+        read_table(path, PEOPLE)
+    assert "\\u0000" not in json.dumps([problem.to_dict() for problem in caught.value.problems])
