@@ -216,7 +216,7 @@ def _remainders(
         for whole, row, inside in zip(wholes, table, within, strict=True):
             if not inside.any() or row.sum() == cells.sum():
                 continue
-            inner = [parts[index] for index in np.flatnonzero(inside)]
+            inner = [parts[int(index)] for index in np.flatnonzero(inside)]
             yield whole, inner, int(row[~inside].sum()), whole.mask & ~inside[own]
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import special
 
 from usecases.statistics import confusion, utility
-from usecases.statistics.binary import Measured, Rows, threshold_replicates
+from usecases.statistics.binary import Measured, Rows
+from usecases.statistics.binary_replicates import threshold_replicates
 from usecases.statistics.cuts import MOST_POINTS as MOST_POINTS
 from usecases.statistics.cuts import Cuts
 from usecases.statistics.disclosure import merged_starts

@@ -58,11 +58,20 @@ class Cuts:
         """
         above = _Above(table, fewest)
         told: Told = {}
+        joint = []
         for threshold in thresholds:
             start = int(np.searchsorted(table.risk, threshold))
             told[threshold] = above.each(start)
-        ends = running_tenths(table)
-        tenths = [0, *(int(start) for start in ends[1:] if above.both(int(start)))]
+            if told[threshold] == (True, True):
+                joint.append(start)
+        tenths = {0}
+        for target in tenth_starts(table)[1:].tolist():
+            if above.both(target):
+                tenths.add(target)
+                continue
+            below = [abs(above.people_between(start, target)) for start in joint]
+            if below and min(below) <= table.total / 40:  # a threshold stands close by
+                tenths.add(joint[int(np.argmin(below))])
         places = np.searchsorted(table.risk, GRID)
         grid = np.asarray([above.both(int(start)) for start in places])
         if table.risk.size <= _ALL_RISKS:
@@ -70,9 +79,10 @@ class Cuts:
         else:
             others = curve_starts(table, fewest, MOST_POINTS)
         kept = [int(start) for start in others if above.both(int(start))]
-        ranking = np.unique([*kept, *tenths, *places[grid]])
+        ranking = np.unique([*kept, *tenths, *joint, *places[grid]])
         ranking = ranking[(ranking > 0) & (ranking < table.risk.size)][::-1]
-        return cls(told, np.asarray(tenths), grid, ranking)
+        starts = np.asarray(sorted(tenths - {table.risk.size}))
+        return cls(told, starts, grid, ranking)
 
 
 def told_of(table: RiskTable, thresholds: Iterable[float], fewest: int) -> Told:
@@ -84,7 +94,7 @@ def told_of(table: RiskTable, thresholds: Iterable[float], fewest: int) -> Told:
     }
 
 
-def running_tenths(table: RiskTable) -> np.ndarray:
+def tenth_starts(table: RiskTable) -> np.ndarray:
     """Where tenths of the people by risk start among the distinct risks.
 
     Equal risks stay together, so tenths may be unequal, and fewer.
@@ -112,6 +122,10 @@ class _Above:
             if fits[-1]:
                 steps.add(int(counts[start]))
         return fits[0], fits[1]
+
+    def people_between(self, start: int, other: int) -> int:
+        """People from one cut to the other; negative where the other is lower."""
+        return sum(int(counts[start] - counts[other]) for counts in self.counts)
 
     def both(self, start: int) -> bool:
         """Let both in, where both fit."""
