@@ -113,9 +113,7 @@ def point_phrase(estimate: Estimate, _: Translate) -> str:
     """What an estimate is taken at: "Holding a specificity of 90%"."""
     at = estimate.at or {}
     if "threshold" in at:
-        return _("At a score of {threshold} or more").format(
-            threshold=f"{at['threshold']:g}"
-        )
+        return _("At a score of {threshold} or more").format(threshold=f"{at['threshold']:g}")
     if "specificity" in at:
         return _("Holding a specificity of {percent}").format(
             percent=f"{100 * at['specificity']:g}%"
