@@ -1,0 +1,161 @@
+"""Every page, small and large, light and dark: one heading, nothing sideways, accessible."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.conf import settings
+from django.test import Client
+from django.urls import reverse
+from playwright.sync_api import BrowserContext, Page
+
+from portal.accounts.models import User
+from portal.catalogue.models import Upload
+from portal.evaluations.actions import cancel_evaluation, fail_evaluation
+from portal.evaluations.models import Evaluation
+from portal.organisations.roles import Role
+from tests import factories
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}}
+AXE = Axe()
+
+
+def addresses(by: User) -> dict[str, str]:
+    """A small site in which each kind of page has something to show."""
+    version = factories.a_version(by)
+    dataset = factories.a_ready_dataset(by, version, is_synthetic=True)
+    draft = factories.a_version(by, version.model, version="1.1.0", released=False)
+    result = factories.a_finished_evaluation(by, dataset, version)
+
+    cancelled = factories.an_evaluation(by, dataset, version, bootstrap_replicates=101)
+    cancel_evaluation(evaluation=cancelled, by=by)
+    failed = factories.an_evaluation(by, dataset, version, bootstrap_replicates=102)
+    held = Evaluation.objects.claim(failed.pk, worker="test")
+    assert held is not None
+    fail_evaluation(evaluation=held, sentence="The cohort has too few events. Use a larger one.")
+    running = factories.an_evaluation(by, dataset, version, bootstrap_replicates=103)
+    Evaluation.objects.claim(running.pk, worker="test")
+    held.log.create(text="Resampling patients, with a line that is rather long for a phone")
+
+    described = factories.a_dataset(by)  # holds nothing yet
+    refused = factories.a_failed_upload(described, by)
+    reading = factories.an_upload(described, b"patient_id,outcome\n1,0\n", by, run=False)
+    Upload.objects.claim(reading.pk, worker="test")
+
+    here = {"use_case": "ckd"}
+    about = here | {"slug": dataset.slug}
+    model = here | {"slug": version.model.slug}
+    tasks = [task.slug for task in factories.a_use_case().tasks]
+    return {
+        "home": reverse("home"),
+        "overview": reverse("use-case-overview", kwargs=here),
+        "every dataset": reverse("all-dataset-list"),
+        "every model": reverse("all-model-list"),
+        "every result": reverse("all-evaluation-list"),
+        "datasets": reverse("dataset-list", kwargs=here),
+        "no dataset found": reverse("dataset-list", kwargs=here) + "?q=nothing-like-it",
+        "dataset": dataset.get_absolute_url(),
+        "dataset without tables": described.get_absolute_url(),
+        "new dataset": reverse("dataset-create", kwargs=here),
+        "edited dataset": reverse("dataset-edit", kwargs=about),
+        "shared dataset": reverse("dataset-share", kwargs=about),
+        "upload": reverse("table-upload", kwargs=about | {"task": "binary", "table": "cohort"}),
+        "refused upload": refused.get_absolute_url(),
+        "running upload": reading.get_absolute_url(),
+        "models": reverse("model-list", kwargs=here),
+        **{f"new model: {task}": reverse("model-create", kwargs=here | {"task": task})
+           for task in tasks},
+        "model": version.model.get_absolute_url(),
+        "shared model": reverse("model-share", kwargs=model),
+        "version": version.get_absolute_url(),
+        "draft": draft.get_absolute_url(),
+        "new version": reverse("model-version-create", kwargs=model),
+        "edited version": reverse("model-version-edit", kwargs=model | {"version": "1.1.0"}),
+        "results": reverse("evaluation-list", kwargs=here),
+        "no result found": reverse("evaluation-list", kwargs=here) + "?status=queued",
+        **{f"submission: {task}": reverse("evaluation-submit", kwargs=here | {"task": task})
+           for task in tasks},
+        "ready submission": reverse("evaluation-submit", kwargs=here | {"task": "binary"})
+        + f"?dataset={dataset.pk}&model_version={version.pk}",
+        "result": result.get_absolute_url(),
+        "cancelled evaluation": cancelled.get_absolute_url(),
+        "failed evaluation": failed.get_absolute_url(),
+        "running evaluation": running.get_absolute_url(),
+    }  # fmt: skip
+
+
+def sign_in(context: BrowserContext, user: User, url: str) -> None:
+    client = Client()
+    client.force_login(user)
+    value = client.cookies[settings.SESSION_COOKIE_NAME].value
+    context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.0 to 2.2, levels A and AA."""
+    found = AXE.run(page, options=OPTIONS).response["violations"]
+    return [f"{rule['id']} at {node['target']}" for rule in found for node in rule["nodes"]]
+
+
+def complaints(page: Page, scheme: Literal["light", "dark"] = "light") -> list[str]:
+    """What is wrong with the page that is open, at each width."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    found = []
+    if (headings := page.locator("h1").count()) != 1:
+        found.append(f"{headings} headings of the first level")
+    if not page.title().removesuffix(" · SHAIPED").strip():
+        found.append("no title")
+    for width in (1280, 375, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            found.append(f"{wide} pixels wide on a screen of {width}")
+    return found + violations(page)
+
+
+def visit(page: Page, found: dict[str, str]) -> dict[str, list[str]]:
+    """What is wrong with each page; every other one is looked at in the dark."""
+    wrong = {}
+    for number, (name, address) in enumerate(found.items()):
+        page.goto(address)
+        if problems := complaints(page, "dark" if number % 2 else "light"):
+            wrong[name] = problems
+    return wrong
+
+
+def test_every_page_of_a_manager_is_whole_at_every_width_and_accessible(
+    page: Page, media: object, live_server: object
+) -> None:
+    person = factories.a_person(factories.an_organisation(), Role.MANAGER)
+    found = addresses(person)
+    sign_in(page.context, person, live_server.url)
+    assert visit(page, found) == {}
+
+
+def test_every_page_of_a_visitor_is_whole_at_every_width_and_accessible(page: Page) -> None:
+    factories.an_organisation("A hospital with a name that is longer than a phone is wide")
+    names = ("home", "sign-in", "all-dataset-list", "all-model-list", "all-evaluation-list")
+    found = {name: reverse(name) for name in names}
+    found["overview"] = reverse("use-case-overview", kwargs={"use_case": "ckd"})
+    assert visit(page, found) == {}
+
+
+def test_what_a_form_and_a_wrong_address_answer_is_accessible_too(
+    context: BrowserContext, live_server: object
+) -> None:
+    person = factories.a_person(factories.an_organisation(), Role.VIEWER)
+    page = context.new_page()
+    page.goto(reverse("sign-in"))
+    page.get_by_label("E-mail address").fill("nobody@example.org")
+    page.get_by_label("Password").fill("wrong")
+    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.get_by_role("alert").wait_for()
+    assert complaints(page) == []
+    sign_in(context, person, live_server.url)
+    new_dataset = reverse("dataset-create", kwargs={"use_case": "ckd"})
+    assert visit(page, {"404": "/ckd/nothing/", "403": new_dataset}) == {}
