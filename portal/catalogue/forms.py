@@ -188,7 +188,12 @@ class ShareForm(forms.Form):
         label=_("With"),
         queryset=Organisation.objects.none(),
         required=False,
-        empty_label=_("The whole consortium"),
+        empty_label=_("Choose…"),
+    )
+    everyone = forms.BooleanField(
+        label=_("With the whole consortium instead"),
+        required=False,
+        help_text=_("Every organisation that takes part, now and later."),
     )
     verbs = forms.MultipleChoiceField(
         label=_("They may"),
@@ -203,3 +208,12 @@ class ShareForm(forms.Form):
         field = self.fields["organisation"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Organisation.objects.exclude(pk=owner.pk)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and bool(cleaned["organisation"]) == cleaned["everyone"]:
+            # The broadest sharing is never what a careless click gives.
+            raise ValidationError(
+                _("Choose an organisation, or tick the whole consortium: one of the two.")
+            )
+        return cleaned

@@ -4,6 +4,8 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, Permission
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 
 from portal.catalogue.models import Dataset
 from portal.organisations import roles, sharing
@@ -137,3 +139,23 @@ def test_the_same_address_in_other_case_is_the_same_person():
         type(person).objects.create_user(
             person.email.upper(), "another long password", full_name="Somebody"
         )
+
+
+@pytest.mark.parametrize("given", [{}, {"organisation": "named", "everyone": "on"}])
+def test_nothing_is_shared_with_everyone_by_a_careless_click(dataset, given):
+    named = factories.an_organisation("Named")
+    given = {key: str(named.pk) if value == "named" else value for key, value in given.items()}
+    client = Client()
+    client.force_login(dataset.created_by)
+    address = reverse("dataset-share", kwargs={"use_case": "ckd", "slug": dataset.slug})
+    response = client.post(address, given | {"verbs": ["view"]})
+    assert "one of the two" in response.content.decode()
+    assert sharing.shared_with(dataset) == []
+
+
+def test_the_whole_consortium_is_ticked_to_be_shared_with(dataset):
+    client = Client()
+    client.force_login(dataset.created_by)
+    address = reverse("dataset-share", kwargs={"use_case": "ckd", "slug": dataset.slug})
+    assert client.post(address, {"everyone": "on", "verbs": ["view"]}).status_code == 302
+    assert sharing.shared_with(dataset) == [(None, [Verb.VIEW])]
