@@ -233,7 +233,7 @@ def _thresholds(table: RiskTable, settings: Settings, found: Measured, told: Tol
             if not all(told[threshold][side] for side in SIDES[name]):
                 quantity = Quantity(
                     quantity.method,
-                    unavailable="It would give away a number of fewer than "
+                    unavailable="Not given: it would give away a number of fewer than "
                     f"{settings.smallest_count} people.",
                 )
             found.at_threshold[name, threshold] = quantity

@@ -223,7 +223,9 @@ def test_a_proportion_whose_count_is_hidden_has_a_reason() -> None:
     ]
     assert hidden
     for found in hidden:
-        assert found.unavailable == "It would give away a number of fewer than 10 people."
+        assert (
+            found.unavailable == "Not given: it would give away a number of fewer than 10 people."
+        )
         assert (found.value, found.lower, found.upper, found.standard_error) == (None,) * 4
 
 
