@@ -270,10 +270,6 @@ class Table(models.Model):
         return [column["name"] for column in self.columns]
 
 
-class UploadQuerySet(JobQuerySet["Upload"]):
-    """Uploads."""
-
-
 class Upload(Job):
     """A file that arrived and becomes a table, or is refused with every problem at once."""
 
@@ -293,7 +289,7 @@ class Upload(Job):
         Table, on_delete=models.SET_NULL, null=True, blank=True, related_name="uploads"
     )
 
-    objects = UploadQuerySet.as_manager()
+    objects = JobQuerySet["Upload"].as_manager()
 
     class Meta(Job.Meta):
         abstract = False
