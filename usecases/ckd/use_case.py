@@ -225,7 +225,7 @@ BINARY = Task(
 
 SURVIVAL = Task(
     slug="survival",
-    title=gettext_noop("Risk by a horizon, death competing"),
+    title=gettext_noop("Risk within some years, where death may come first"),
     summary=gettext_noop(
         "Compares the risks that a model gave with what happened by a horizon to patients of whom "
         "some die first and some are lost: does it rank them, are its risks right, does acting on "
