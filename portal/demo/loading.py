@@ -99,7 +99,7 @@ PARTNERS = (
         Organisation.Kind.DATA_HOLDER,
         "DE",
         "Kidney outpatients, Germany (synthetic)",
-        "Adults seen in an outpatient kidney clinic. No evaluation has been run on it yet.",
+        "Adults seen in an outpatient kidney clinic.",
     ),
 )
 WAITING = "DE"

@@ -199,7 +199,8 @@ document.addEventListener("click", (event) => {
   window.Plotly.downloadImage({ data: container.data, layout, config }, {
     format: "png",
     scale: 2,
-    filename: button.dataset.figureImage,
+    // With the last part of the address: two results' pictures differ by name.
+    filename: `${button.dataset.figureImage}-${location.pathname.split("/").filter(Boolean).at(-1)}`,
     width: container.offsetWidth,
     height: container.offsetHeight,
   });
