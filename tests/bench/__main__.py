@@ -10,19 +10,26 @@ import os
 import platform
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import scipy
 import sklearn
+from dcurves import dca
 from sklearn.metrics import roc_auc_score
 
 from tests.bench.alerts import alert_rows
 from tests.bench.detection import detection_rows
-from tests.bench.rows import ROOT, Row, fastest, whole_result
+from tests.bench.rows import ROOT, Row, fastest, ratio_row, whole_result
 from tests.bench.survival import survival_rows
+from usecases.statistics.auroc_bootstrap import auroc_bootstrap
 from usecases.statistics.discrimination import auroc
+from usecases.statistics.risks import RiskTable
+from usecases.statistics.utility import GRID, decision_curve
 
 REPORT = ROOT / "usecases" / "statistics" / "BENCHMARKS.md"
 AUROC_TARGET, RESULT_TARGET, MEMORY_TARGET = 0.15, 40.0, 1.5
+BOOTSTRAP_TARGET, DECISION_TARGET = 0.05, 0.05
+REPLICATES, PEER_REPLICATES = 1000, 20
 
 
 def simulated(people: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,6 +53,43 @@ def auroc_row(people: int, *, with_target: bool) -> Row:
         f"{ours / theirs:.3f}",
         f"≤ {AUROC_TARGET}" if with_target else "",
         ours / theirs <= AUROC_TARGET if with_target else None,
+    )
+
+
+def bootstrap_row(people: int) -> Row:
+    """AUROC with a bootstrap interval; of the peer's replicates a few are timed and scaled."""
+    outcome, risk = simulated(people)
+    random = np.random.default_rng(1)
+
+    def peer() -> None:
+        for _ in range(PEER_REPLICATES):
+            drawn = random.integers(people, size=people)
+            roc_auc_score(outcome[drawn], risk[drawn])
+
+    ours = fastest(lambda: auroc_bootstrap(RiskTable.of(outcome, risk), seed=1), 2)
+    theirs = fastest(peer, 2) * REPLICATES / PEER_REPLICATES
+    return ratio_row(
+        f"AUROC bootstrap, {REPLICATES:,} replicates, {people:.0e} predictions".replace("e+0", "e"),
+        ours,
+        f"{PEER_REPLICATES} replicates, scaled",
+        theirs,
+        BOOTSTRAP_TARGET,
+    )
+
+
+def decision_row(people: int) -> Row:
+    """A decision curve, ours with its intervals."""
+    outcome, risk = simulated(people)
+    frame = pd.DataFrame({"outcome": outcome, "risk": risk})
+    theirs = fastest(
+        lambda: dca(data=frame, outcome="outcome", modelnames=["risk"], thresholds=GRID), 2
+    )
+    return ratio_row(
+        f"Decision curve, 99 thresholds, {people:.0e} predictions".replace("e+0", "e"),
+        fastest(lambda: decision_curve(outcome, risk), 3),
+        "dcurves, no intervals",
+        theirs,
+        DECISION_TARGET,
     )
 
 
@@ -112,6 +156,8 @@ def main() -> None:
     rows = [auroc_row(people, with_target=False) for people in (10**5, 10**6)]
     if not quick:
         rows.append(auroc_row(10**7, with_target=True))
+    rows += [bootstrap_row(people) for people in (10**4, 10**5)]
+    rows += [decision_row(people) for people in (10**5, 10**6)]
     rows += result_rows(10**6)
     rows += survival_rows(quick=quick)
     rows += alert_rows(quick=quick)

@@ -35,6 +35,13 @@ def test_net_benefit_agrees_with_dcurves_at_every_threshold() -> None:
         assert found == pytest.approx(expected.tolist(), abs=1e-12)
 
 
+def test_a_decision_curve_is_net_benefit_at_each_threshold() -> None:
+    outcome, risk = with_ties(2)
+    table = RiskTable.of(outcome, risk)
+    expected = [utility.net_benefit(table, float(at)) for at in utility.GRID]
+    assert utility.decision_curve(outcome, risk) == expected
+
+
 def test_net_benefit_counts_a_risk_equal_to_the_threshold() -> None:
     table = RiskTable.of(np.array([1, 0, 0, 0]), np.array([0.2, 0.2, 0.1, 0.1]))
 
