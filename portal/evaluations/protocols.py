@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from pydantic import ValidationError as Invalid
 from pydantic.fields import FieldInfo
 
@@ -66,7 +67,28 @@ def read_protocol(
         problems: dict[str, str] = {}
         for error in invalid.errors():
             name = str(error["loc"][0]) if error["loc"] else ""
-            # A validator's own sentence, without pydantic's "Value error, " before it.
-            own = error.get("ctx", {}).get("error") if error["type"] == "value_error" else None
-            problems[PREFIX + name if name else NON_FIELD_ERRORS] = str(own or error["msg"])
+            problems.setdefault(PREFIX + name if name else NON_FIELD_ERRORS, _sentence(dict(error)))
         return None, problems
+
+
+WORDS = {
+    "float_parsing": _lazy("“%(input)s” is not a number; write it as in 0.05."),
+    "int_parsing": _lazy("“%(input)s” is not a whole number."),
+    "int_from_float": _lazy("“%(input)s” is not a whole number."),
+    "greater_than": _lazy("“%(input)s” must be above %(gt)s."),
+    "greater_than_equal": _lazy("“%(input)s” must be %(ge)s or more."),
+    "less_than": _lazy("“%(input)s” must be below %(lt)s."),
+    "less_than_equal": _lazy("“%(input)s” must be %(le)s or less."),
+    "too_short": _lazy("Give at least %(min_length)s."),
+    "too_long": _lazy("Give at most %(max_length)s."),
+}
+"""What is wrong, by pydantic's name for it."""
+
+
+def _sentence(error: dict[str, Any]) -> str:
+    """A pydantic error as a person reads it."""
+    given = error.get("ctx", {})
+    if error["type"] == "value_error":  # a validator's own sentence
+        return str(given["error"])
+    words = WORDS.get(error["type"])
+    return str(words) % {"input": error["input"], **given} if words else error["msg"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.db import models, transaction
 from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm  # noqa: TID251
+from guardian.utils import get_group_obj_perms_model
 
 from portal.organisations.actions import consortium_group
 from portal.organisations.models import Organisation, RoleGroup
@@ -81,8 +82,6 @@ def organisation_may(organisation: Organisation, verb: Verb, obj: Any) -> bool:
     What is done for an organisation is its members' to see, so that it is not enough that the
     person who asks may do it for another organisation.
     """
-    from guardian.utils import get_group_obj_perms_model
-
     given: models.QuerySet[Any] = get_group_obj_perms_model(obj)._default_manager.filter(
         content_object=obj, permission__codename=_codename(verb, obj)
     )
@@ -138,6 +137,8 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
     if not may(by, Verb.SHARE, obj):
         raise PermissionError("Only a manager of the owning organisation shares an object.")
     wanted = set(verbs)
+    if wanted:
+        wanted.add(Verb.VIEW)  # nobody uses what they cannot see
     for verb in SHARED_WITH:
         if verb not in _verbs_of(obj):
             continue
@@ -149,8 +150,6 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
 
 def shared_with(obj: Any) -> list[tuple[Organisation | None, list[Verb]]]:
     """With whom the object is shared beyond its owner, and for what; None is the consortium."""
-    from guardian.utils import get_group_obj_perms_model
-
     grants: models.QuerySet[Any] = (
         get_group_obj_perms_model(obj)
         ._default_manager.filter(content_object=obj)

@@ -34,12 +34,22 @@ def test_lists_are_separated_by_commas(protocol):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("thresholds", "1.5"), ("thresholds", "much"), ("bootstrap_replicates", "7"), ("seed", "-1")],
+    [
+        ("thresholds", "1.5"),
+        ("thresholds", "5%"),
+        ("thresholds", "much"),
+        ("bootstrap_replicates", "7"),
+        ("bootstrap_replicates", "200000"),
+        ("minimum_events", "2.5"),
+        ("seed", "-1"),
+    ],
 )
-def test_a_wrong_value_is_said_at_its_own_field(protocol, name, text):
+def test_a_wrong_value_is_said_at_its_own_field_and_named(protocol, name, text):
     read, problems = read_protocol(protocol, {PREFIX + name: text})
     assert read is None
     assert list(problems) == [PREFIX + name]
+    assert text in problems[PREFIX + name]
+    assert "Input should" not in problems[PREFIX + name]
 
 
 @pytest.mark.parametrize("name", ["smallest_count", "minimum_events"])

@@ -141,6 +141,12 @@ def test_the_same_address_in_other_case_is_the_same_person():
         )
 
 
+def test_what_may_be_used_may_be_seen(dataset):
+    sharing.share(obj=dataset, verbs=[Verb.EVALUATE], organisation=None, by=dataset.created_by)
+    member = factories.a_person(factories.an_organisation())
+    assert verbs(member, dataset) == {"view", "evaluate"}
+
+
 @pytest.mark.parametrize("given", [{}, {"organisation": "named", "everyone": "on"}])
 def test_nothing_is_shared_with_everyone_by_a_careless_click(dataset, given):
     named = factories.an_organisation("Named")
