@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-import polars as pl
 import psutil
 from django.conf import settings
 from django.db import connection
 
-from portal import store
 from portal.accounts.models import User
-from portal.catalogue.models import Dataset, Table
+from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
 from portal.registry.models import ModelVersion
 from tests import factories
@@ -140,49 +138,13 @@ def workers(folder: Path) -> Iterator[Callable[..., WorkerProcess]]:
             worker.kill()
 
 
-def store_table(
-    dataset: Dataset,
-    name: str,
-    frame: pl.DataFrame,
-    by: User,
-    folder: Path,
-    version: ModelVersion | None = None,
-) -> Table:
-    """A table of a dataset, without the upload that makes one."""
-    path = folder / f"{name}-{dataset.pk}.parquet"
-    frame.write_parquet(path)
-    return Table.objects.create(
-        dataset=dataset,
-        task="binary",
-        name=name,
-        model_version=version,
-        sha256=store.put(path, suffix="parquet"),
-        rows=frame.height,
-        size=path.stat().st_size,
-        columns=[{"name": column, "kind": "category"} for column in frame.columns],
-        created_by=by,
-    )
-
-
-def an_evaluable(
-    by: User, folder: Path, *, rows: int = 400, version: ModelVersion | None = None
-) -> tuple[Dataset, ModelVersion]:
+def an_evaluable(by: User, *, rows: int = 400) -> tuple[Dataset, ModelVersion]:
     """A dataset and a version of which an evaluation can be submitted."""
-    dataset = factories.a_dataset(by)
-    cohort, predictions = factories.cohort_frame(rows)
-    if version is None:
-        version = factories.a_version(by)
-        store_table(dataset, "predictions", predictions, by, folder, version)
-    else:
-        cohort = cohort.with_columns(predictions["risk"].alias("age"), predictions["risk"])
-        cohort = cohort.rename({"risk": "egfr"})
-    store_table(dataset, "cohort", cohort, by, folder)
-    return dataset, version
+    version = factories.a_version(by)
+    return factories.a_ready_dataset(by, version, rows=rows), version
 
 
-def a_queued_evaluation(
-    by: User, folder: Path, *, rows: int = 400, replicates: int = 100
-) -> Evaluation:
+def a_queued_evaluation(by: User, *, rows: int = 400, replicates: int = 100) -> Evaluation:
     """A submitted evaluation; 20,000 rows and 2,500 replicates take about five seconds."""
-    dataset, version = an_evaluable(by, folder, rows=rows)
+    dataset, version = an_evaluable(by, rows=rows)
     return factories.an_evaluation(by, dataset, version, bootstrap_replicates=replicates)

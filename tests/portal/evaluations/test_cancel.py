@@ -27,8 +27,8 @@ def contributor(db: None, media: Path) -> User:
 
 
 @pytest.fixture
-def evaluation(contributor: User, tmp_path: Path) -> Evaluation:
-    return a_queued_evaluation(contributor, tmp_path)
+def evaluation(contributor: User) -> Evaluation:
+    return a_queued_evaluation(contributor)
 
 
 def failed(evaluation: Evaluation) -> Evaluation:
@@ -143,9 +143,9 @@ def test_who_lost_the_dataset_meanwhile_does_not_try_again(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_retries_at_the_same_moment_one_queues_it(media: Path, tmp_path: Path) -> None:
+def test_of_retries_at_the_same_moment_one_queues_it(media: Path) -> None:
     contributor = factories.a_person(factories.an_organisation())
-    evaluation = failed(a_queued_evaluation(contributor, tmp_path))
+    evaluation = failed(a_queued_evaluation(contributor))
     start = threading.Barrier(4)
     queued: list[bool] = []
 

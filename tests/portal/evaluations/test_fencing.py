@@ -31,8 +31,8 @@ def contributor(db: None, media: Path) -> User:
 
 
 @pytest.fixture
-def evaluation(contributor: User, tmp_path: Path) -> Evaluation:
-    return a_queued_evaluation(contributor, tmp_path)
+def evaluation(contributor: User) -> Evaluation:
+    return a_queued_evaluation(contributor)
 
 
 def lose(evaluation: Evaluation) -> None:
@@ -219,9 +219,9 @@ def test_the_one_that_waited_runs_by_itself_when_the_first_fails(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_workers_that_claim_at_once_one_wins(media: Path, tmp_path: Path) -> None:
+def test_of_two_workers_that_claim_at_once_one_wins(media: Path) -> None:
     contributor = factories.a_person(factories.an_organisation())
-    dataset, version = an_evaluable(contributor, tmp_path)
+    dataset, version = an_evaluable(contributor)
     for seed in range(5):
         evaluation = factories.an_evaluation(contributor, dataset, version, seed=seed)
         twin = factories.an_evaluation(a_reader_elsewhere(evaluation), dataset, version, seed=seed)

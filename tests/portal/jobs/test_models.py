@@ -28,9 +28,9 @@ Change = dict[str, Any]
 
 
 @pytest.fixture
-def evaluation(db: None, media: Path, tmp_path: Path) -> Evaluation:
+def evaluation(db: None, media: Path) -> Evaluation:
     contributor = factories.a_person(factories.an_organisation())
-    return a_queued_evaluation(contributor, tmp_path)
+    return a_queued_evaluation(contributor)
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from tests.workers import a_queued_evaluation
 
 
 @pytest.fixture
-def held(db: None, media: Path, tmp_path: Path) -> Evaluation:
+def held(db: None, media: Path) -> Evaluation:
     contributor = factories.a_person(factories.an_organisation())
-    evaluation = claim(a_queued_evaluation(contributor, tmp_path).pk)
+    evaluation = claim(a_queued_evaluation(contributor).pk)
     assert evaluation is not None
     return evaluation
 

@@ -28,8 +28,8 @@ def contributor(db: None, media: Path) -> User:
 
 
 @pytest.fixture
-def evaluation(contributor: User, tmp_path: Path) -> Evaluation:
-    return a_queued_evaluation(contributor, tmp_path)
+def evaluation(contributor: User) -> Evaluation:
+    return a_queued_evaluation(contributor)
 
 
 @pytest.fixture

@@ -86,11 +86,11 @@ def complaints(worker: WorkerProcess) -> list[str]:
 
 
 def test_an_evaluation_whose_worker_is_killed_succeeds_exactly_once(
-    contributor: User, tmp_path: Path, start: Start, settings: object
+    contributor: User, start: Start, settings: object
 ) -> None:
     settings.JOB_QUEUED_TOO_LONG_SECONDS = 3  # type: ignore[attr-defined]
     first = start()
-    evaluation = a_queued_evaluation(contributor, tmp_path, rows=20_000, replicates=1_500)
+    evaluation = a_queued_evaluation(contributor, rows=20_000, replicates=1_500)
     wait_for_the_middle(evaluation)
     assert first.job_children
 
@@ -109,7 +109,7 @@ def test_an_evaluation_whose_worker_is_killed_succeeds_exactly_once(
 def test_the_sweep_of_the_beat_recovers_a_lost_message_and_the_log_is_clean(
     contributor: User, tmp_path: Path, start: Start
 ) -> None:
-    evaluation = a_queued_evaluation(contributor, tmp_path)
+    evaluation = a_queued_evaluation(contributor)
     (message,) = messages()
     message.unlink()
 
@@ -124,11 +124,9 @@ def test_the_sweep_of_the_beat_recovers_a_lost_message_and_the_log_is_clean(
     assert complaints(worker) == []
 
 
-def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
-    contributor: User, tmp_path: Path, start: Start
-) -> None:
+def test_a_worker_that_is_asked_to_stop_hands_its_job_back(contributor: User, start: Start) -> None:
     first = start()
-    evaluation = a_queued_evaluation(contributor, tmp_path, rows=20_000, replicates=1_500)
+    evaluation = a_queued_evaluation(contributor, rows=20_000, replicates=1_500)
     wait_for_the_middle(evaluation)
 
     asked_at = time.monotonic()
@@ -147,10 +145,10 @@ def test_a_worker_that_is_asked_to_stop_hands_its_job_back(
 
 
 def test_cancelling_stops_the_work_within_five_seconds_and_stores_nothing(
-    contributor: User, tmp_path: Path, start: Start
+    contributor: User, start: Start
 ) -> None:
     worker = start()
-    evaluation = a_queued_evaluation(contributor, tmp_path, rows=20_000, replicates=10_000)
+    evaluation = a_queued_evaluation(contributor, rows=20_000, replicates=10_000)
     wait_for_the_middle(evaluation)
     (child,) = worker.job_children
 
@@ -162,16 +160,14 @@ def test_cancelling_stops_the_work_within_five_seconds_and_stores_nothing(
     assert (evaluation.stored_result, StoredResult.objects.count()) == (None, 0)
     lines = evaluation.log.count()
 
-    another = a_queued_evaluation(contributor, tmp_path)
+    another = a_queued_evaluation(contributor)
     wait_for_success(another)
     assert evaluation.log.count() == lines
 
 
-def test_work_goes_on_while_the_database_is_away(
-    contributor: User, tmp_path: Path, start: Start
-) -> None:
+def test_work_goes_on_while_the_database_is_away(contributor: User, start: Start) -> None:
     worker = start(JOB_LEASE_SECONDS="15")
-    evaluation = a_queued_evaluation(contributor, tmp_path, rows=20_000, replicates=1_500)
+    evaluation = a_queued_evaluation(contributor, rows=20_000, replicates=1_500)
     wait_for_the_middle(evaluation)
 
     name = connection.ops.quote_name(connection.settings_dict["NAME"])
@@ -189,11 +185,11 @@ def test_work_goes_on_while_the_database_is_away(
 
     wait_for_success(evaluation)
     assert evaluation.attempts == 1
-    wait_for_success(a_queued_evaluation(contributor, tmp_path))
+    wait_for_success(a_queued_evaluation(contributor))
 
 
 @pytest.fixture
-def redis_port(redis_server: str, tmp_path: Path) -> Iterator[int]:
+def redis_port(redis_server: str) -> Iterator[int]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -216,7 +212,7 @@ def test_a_submission_outlives_a_broker_that_is_away(
 ) -> None:  # fmt: skip
     settings.JOB_QUEUED_TOO_LONG_SECONDS = 1  # type: ignore[attr-defined]
     asked_at = time.monotonic()
-    kept = a_queued_evaluation(contributor, tmp_path)
+    kept = a_queued_evaluation(contributor)
     assert time.monotonic() - asked_at < 10
     assert now(kept).status == Status.QUEUED
 
@@ -228,7 +224,7 @@ def test_a_submission_outlives_a_broker_that_is_away(
     try:
         start(CELERY_BROKER_URL=f"redis://127.0.0.1:{redis_port}/0")
         wait_for_success(kept, sweeping=True)
-        wait_for_success(a_queued_evaluation(contributor, tmp_path))
+        wait_for_success(a_queued_evaluation(contributor))
     finally:
         broker.terminate()
         broker.wait(10)
