@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.catalogue import vocabulary
-from portal.jobs.models import MOVES, Job, JobQuerySet, Status
+from portal.jobs.models import MOVES, Job, JobQuerySet
 from portal.organisations.countries import COUNTRIES
 from portal.organisations.models import Organisation
 from portal.organisations.sharing import ShareableQuerySet
@@ -313,7 +313,3 @@ class Upload(Job):
     @property
     def declared_task(self) -> Task:
         return self.dataset.declared.task(self.task)
-
-    @property
-    def is_refused(self) -> bool:
-        return self.state == Status.FAILED and bool(self.problems)

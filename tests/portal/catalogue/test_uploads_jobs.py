@@ -50,7 +50,7 @@ def test_a_refused_upload_leaves_its_problems_and_nothing_else(
     upload = factories.an_upload(
         factories.a_dataset(contributor), b"patient_id,outcome\np1,seven\n", contributor
     )
-    assert (upload.status, upload.is_refused) == (Status.FAILED, True)
+    assert (upload.status, bool(upload.problems)) == (Status.FAILED, True)
     assert "upload it again" in upload.failure
     assert (Table.objects.count(), stored_files(media)) == (0, [])
 
