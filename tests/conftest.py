@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from pytest_socket import SocketBlockedError
+from pytest_socket import socket_allow_hosts
 
 REFERENCE_DATA = Path(
     os.environ.get("SHAIPED_REFERENCE_DATA")
@@ -16,13 +16,7 @@ REFERENCE_DATA = Path(
 )
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    assert SocketBlockedError  # the plugin that blocks the network is installed
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    from pytest_socket import socket_allow_hosts
-
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 

@@ -153,7 +153,7 @@ def receive_upload(
         stored_name=stored_name,
         created_by=by,
     )
-    from portal.catalogue.tasks import run_upload
+    from portal.catalogue.tasks import run_upload  # which imports this module
 
     transaction.on_commit(lambda: wake(run_upload, upload.pk))
     return upload

@@ -204,7 +204,7 @@ def submit_evaluation(
 
 
 def _wake_on_commit(pk: int) -> None:
-    from portal.evaluations.tasks import run_evaluation
+    from portal.evaluations.tasks import run_evaluation  # which imports this module
 
     transaction.on_commit(lambda: wake(run_evaluation, pk))
 

@@ -15,7 +15,8 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from portal.catalogue.models import Dataset, Table
 from portal.jobs.models import MOVES, Job, JobQuerySet, Status
 from portal.organisations.models import Organisation
-from portal.organisations.sharing import ShareableQuerySet
+from portal.organisations.roles import Verb
+from portal.organisations.sharing import ShareableQuerySet, may
 from portal.registry.models import ModelVersion
 from portal.result import Result
 from portal.usecase import Task, UseCase, use_cases
@@ -170,9 +171,6 @@ class Evaluation(Job):
 
     def may_be_managed_by(self, user: User | AnonymousUser) -> bool:
         """Whether ``user`` may cancel and retry it: contributors of the submitting organisation."""
-        from portal.organisations.roles import Verb
-        from portal.organisations.sharing import may
-
         return may(user, Verb.CHANGE, self)
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.organisations.models import Organisation
+from portal.organisations.roles import Verb
 from portal.organisations.sharing import ShareableQuerySet
 from portal.usecase import Task, UseCase, use_cases
 
@@ -116,8 +117,6 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
     def visible_to(self, user: Any) -> Self:
         """Released and retired versions of models that ``user`` may see, and drafts they change."""
-        from portal.organisations.roles import Verb
-
         return self.filter(
             models.Q(model__in=Model.objects.visible_to(user))
             & (
@@ -128,8 +127,6 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
 
     def evaluable_by(self, user: Any) -> Self:
         """Released versions that ``user`` may use in an evaluation."""
-        from portal.organisations.roles import Verb
-
         return self.filter(
             status=ModelVersion.Status.RELEASED,
             model__in=Model.objects.allowing(user, Verb.EVALUATE),
