@@ -18,6 +18,9 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAX_UPLOAD_BYTES = 512 * 1024**2
 LANGUAGE_CODE = "en-gb"
 
+# Threads of the live server come and go; a connection that outlives one holds the database.
+DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
+
 # Two runs beside each other on one server want databases of their own.
 DATABASES["default"]["TEST"] = {  # noqa: F405
     "NAME": "test_shaiped" + os.environ.get("TEST_DATABASE_SUFFIX", "")

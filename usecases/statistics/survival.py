@@ -287,11 +287,12 @@ class Incidence:
         polynomial in it whose coefficients are running sums.
         """
         event, death = self.events / self.at_risk, self.deaths / self.at_risk
-        free = 1 - event - death
+        both = (self.events + self.deaths) / self.at_risk
+        free = 1 - both  # exactly 0 where everybody left, as 1 - event - death is not
         per_free = np.divide(1.0, free, out=np.zeros_like(free), where=free > 0)
         by_death = self.risk * per_free
         by_event = self.before + by_death
-        mean, both = by_event * event + by_death * death, event + death
+        mean = by_event * event + by_death * death
         constant = by_event**2 * event + by_death**2 * death - mean**2
         mixed = per_free * (mean - mean * both)
         square = per_free**2 * (both - both**2)

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from usecases.statistics.survival import FollowUp, Incidence, kaplan_meier_excess, observed_risk
@@ -89,6 +89,7 @@ def test_the_standard_error_is_the_root_of_the_squared_influences(
 
 
 @given(PEOPLE)
+@example([(1, 1, 0), (1, 1, 0), (1, 2, 0)])  # everybody leaves at once: two thirds and a third
 def test_the_errors_over_time_are_those_of_follow_up_that_ends_there(
     rows: list[tuple[int, int, int]],
 ) -> None:
