@@ -50,10 +50,12 @@ def put(path: Path, *, suffix: str) -> str:
 def local_file(name: str) -> Iterator[Path]:
     """A path on this machine to a stored file, fetched first where files are kept elsewhere."""
     try:
-        yield Path(default_storage.path(name))
+        here = Path(default_storage.path(name))
+    except NotImplementedError:  # Django's word for a storage that is not on this machine
+        here = None
+    if here is not None:
+        yield here
         return
-    except NotImplementedError:
-        pass
     with tempfile.TemporaryDirectory(prefix="fetched-") as folder:
         path = Path(folder) / "file"
         with default_storage.open(name) as source, path.open("wb") as target:
