@@ -100,7 +100,10 @@ def _server(data: Path) -> psutil.Process:
 
 
 def _is_gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it went between the two questions
+        return True
 
 
 def test_the_database_speaks_utf8_and_only_its_user_reaches_it(users: Users, folder: Path) -> None:
