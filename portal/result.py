@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Field
 
 SCHEMA = "shaiped-result/1"
-"""Version of the shape below; a change that a reader must know about raises it."""
+COMPARISON_SCHEMA = "shaiped-comparison/1"
+"""Versions of the shapes below; a change that a reader must know about raises them."""
 
 Number = Annotated[float, AllowInfNan(False)]
 Scalar = Number | int | str | bool | None
@@ -136,4 +137,45 @@ class Result(_Frozen):
 
     def to_json(self) -> bytes:
         """The result as it is stored and hashed: the same result, the same bytes."""
+        return self.model_dump_json(by_alias=True).encode()
+
+
+class Difference(_Frozen):
+    """A measure of one model less that of another, on the same people, with a paired interval."""
+
+    measure: str
+    at: dict[str, Number] | None = None
+    first: int
+    second: int
+    """Which of the compared results, counted from 0: ``value`` is second - first."""
+    value: Number | None = None
+    lower: Number | None = None
+    upper: Number | None = None
+    standard_error: Number | None = None
+    method: str
+    """How the pairing was taken into account: "DeLong covariance"."""
+    unavailable: str | None = None
+
+
+class Comparison(_Frozen):
+    """How several models differ on the same people. Aggregates only."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, serialize_by_alias=True)
+
+    schema_: str = Field(default=COMPARISON_SCHEMA, alias="schema")
+    use_case: str
+    task: str
+    engine: str
+    protocol: dict[str, Any]
+    inputs: dict[str, Input]
+    """The reference tables, and the predictions as ``predictions 1``, ``predictions 2``, …"""
+    population: dict[str, Any]
+    """How many people have a prediction of every model, and are compared."""
+    differences: list[Difference]
+    """Each result less the first, measure by measure."""
+    warnings: list[Note] = Field(default_factory=list)
+    suppressed: list[Note] = Field(default_factory=list)
+
+    def to_json(self) -> bytes:
+        """The comparison as it is stored and hashed."""
         return self.model_dump_json(by_alias=True).encode()

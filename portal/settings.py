@@ -41,6 +41,8 @@ DEMONSTRATION = environment.flag("DEMONSTRATION", default=DEBUG)
 # The use cases, in the order in which the site shows them.
 USE_CASES = [
     "usecases.ckd",
+    "usecases.metastasis",
+    "usecases.heart_failure",
 ]
 
 INSTALLED_APPS = [

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,8 +20,9 @@ from portal.tables import LoadedTable, TableSchema
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    import polars as pl
 
-    from portal.result import Result
+    from portal.result import Comparison, Pooled, Result
 
 Progress = Callable[[str, float], None]
 """Called with the name of the stage and the fraction (0 to 1) of the whole work done."""
@@ -105,6 +107,73 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """A number that follows an explorer's slider."""
+
+    column: str
+    """Of the explorer's curve; with ``<column>_lower`` and ``<column>_upper`` where it has them."""
+    label: str
+    format: str
+    """``percent:1``, ``number:2``, ``count``, ``days:0`` or ``thousand:1`` (a share, per 1,000)."""
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """A slider that walks along one stored curve and says in words what a choice leads to."""
+
+    curve: str
+    """Key of ``Result.curves``; its rows are the positions of the slider."""
+    parameter: str
+    """The column that is chosen, and its name in the page's address."""
+    title: str
+    """With ``{at}`` for the chosen value: "If we act above a risk of {at}"."""
+    format: str
+    """Of the chosen value; as :attr:`Followed.format`."""
+    start: Callable[[Result], float | None]
+    """The position that the page first shows, as the protocol has it; None: the middle."""
+    followed: tuple[Followed, ...]
+    sentence: str
+    """What the choice leads to, with the columns' names in braces for their values, and
+    ``{found} {alarms} {missed} {flagged}`` (of 1,000 people) where the curve holds the four
+    counts of a confusion table."""
+    hidden: str
+    """Said instead where a value of the sentence is hidden."""
+    event: str = ""
+    no_event: str = ""
+    """Heads of the confusion table, which is shown where the curve holds its four counts."""
+
+
+@dataclass(frozen=True)
+class CaseColumn:
+    """A column of the table of cases."""
+
+    name: str
+    label: str
+    format: str = ""
+    """As :attr:`Followed.format`; "" for text."""
+
+
+@dataclass(frozen=True)
+class CaseView:
+    """What happened to each case or patient: rows that only people of the data's holder see.
+
+    They are no part of the Result and leave no site: the job writes them beside it.
+    """
+
+    title: str
+    explanation: str
+    columns: tuple[CaseColumn, ...]
+    """The first holds the id under which the case is found in the tables."""
+    tabulate: Callable[[Mapping[str, LoadedTable], Any], pl.DataFrame]
+    """Validated tables and the protocol in; one row a case, columns as above, out."""
+    draw: Callable[[Mapping[str, Path], Any, str, Translate], go.Figure] | None = None
+    """Parquet files by table name, the protocol and a case's id in, the case as a figure out; it
+    reads that case's rows only. LookupError for an id that is not there."""
+    question: str = ""
+    """The title of that figure."""
+
+
+@dataclass(frozen=True)
 class Finding:
     """What a result says, in words that its intervals allow."""
 
@@ -133,6 +202,16 @@ class Task:
     find: Callable[[Result, Translate], Finding]
     engine: str
     """Version of the engine: part of the fingerprint, raised when any number changes."""
+    compare: (
+        Callable[[Mapping[str, LoadedTable], Sequence[LoadedTable], Any, Progress], Comparison]
+        | None
+    ) = None
+    """Reference tables, the predictions of two models or more on them, and a protocol in; paired
+    differences to the first out. Pure and seeded, as ``evaluate``."""
+    pool: Callable[[Sequence[Result]], list[Pooled]] | None = None
+    """Results of one model, one a site, in; the measures that pool, over these sites, out."""
+    explorer: Explorer | None = None
+    cases: CaseView | None = None
 
     def table(self, name: str) -> TableSchema:
         """The schema of the table called ``name``; LookupError if the task has none."""

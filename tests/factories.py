@@ -21,8 +21,8 @@ from portal.evaluations.actions import save_result, submit_evaluation
 from portal.evaluations.models import Evaluation
 from portal.evaluations.tasks import claim
 from portal.organisations.actions import create_organisation, set_membership
-from portal.organisations.models import Organisation
-from portal.organisations.roles import Role
+from portal.organisations.models import Appointment, Organisation
+from portal.organisations.roles import ConsortiumRole, Role
 from portal.registry.actions import create_model, release_version, save_version
 from portal.registry.models import Model, ModelVersion
 from portal.tables import LoadedTable, convert_table
@@ -55,6 +55,13 @@ def a_person(
     user = User.objects.create_user(f"person{number}@example.org", PASSWORD, **fields)
     if organisation is not None:
         set_membership(organisation=organisation, user=user, role=role, by=None)
+    return user
+
+
+def a_coordinator(organisation: Organisation | None = None) -> User:
+    """Someone who coordinates studies, and contributes to ``organisation``."""
+    user = a_person(organisation or an_organisation())
+    Appointment.objects.create(user=user, role=ConsortiumRole.COORDINATOR)
     return user
 
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from portal.accounts.models import User
 from portal.accounts.people import signed_in
 from portal.organisations import actions
-from portal.organisations.models import Membership, Organisation
+from portal.organisations.models import Appointment, Membership, Organisation
 
 # Groups mirror memberships; editing one by hand would only make them differ.
 admin.site.unregister(Group)
@@ -59,3 +59,12 @@ class OrganisationAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Organisation]) -> None:
         for organisation in queryset:
             actions.delete_organisation(organisation=organisation, by=signed_in(request))
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(admin.ModelAdmin):
+    list_display = ("user", "role", "country", "created_at")
+    list_filter = ("role", "country")
+    search_fields = ("user__full_name", "user__email")
+    autocomplete_fields = ("user",)
+    list_select_related = ("user",)

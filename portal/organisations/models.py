@@ -11,7 +11,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from portal.organisations.countries import COUNTRIES, country_name
-from portal.organisations.roles import Role
+from portal.organisations.roles import ConsortiumRole, Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -127,3 +127,56 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.organisation} · {self.get_role_display()}"
+
+
+class AppointmentQuerySet(models.QuerySet["Appointment"]):
+    """Appointments, by whom and as what."""
+
+    def holds(self, user: User | AnonymousUser, role: ConsortiumRole) -> bool:
+        """Whether ``user`` has ``role`` across the consortium."""
+        if not user.is_authenticated or not user.is_active:
+            return False
+        return self.filter(user=user, role=role).exists()
+
+
+class Appointment(models.Model):
+    """A person's role across the consortium: coordinator, access body of a country, auditor."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="appointments"
+    )
+    role = models.CharField(_("role"), max_length=20, choices=ConsortiumRole)
+    country = models.CharField(
+        _("country"),
+        max_length=2,
+        choices=COUNTRIES,
+        blank=True,
+        help_text=_("Of a health data access body: whose data it decides on."),
+    )
+    created_at = models.DateTimeField(_("since"), auto_now_add=True)
+
+    objects = AppointmentQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("consortium role")
+        verbose_name_plural = _("consortium roles")
+        ordering = ("role", "country", "user")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user", "role", "country"], name="appointment_made_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=ConsortiumRole.values), name="appointment_role_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role=ConsortiumRole.ACCESS_BODY) ^ models.Q(country=""),
+                name="appointment_country_of_an_access_body_only",
+                violation_error_message=_(
+                    "A health data access body has a country, and no other role has one."
+                ),
+            ),
+        )
+
+    def __str__(self) -> str:
+        place = f" ({country_name(self.country)})" if self.country else ""
+        return f"{self.user} · {self.get_role_display()}{place}"

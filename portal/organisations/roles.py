@@ -14,6 +14,14 @@ class Role(models.TextChoices):
     MANAGER = "manager", _("Manager")
 
 
+class ConsortiumRole(models.TextChoices):
+    """What a person is across the consortium, beside their roles in organisations."""
+
+    COORDINATOR = "coordinator", _("Coordinator")
+    ACCESS_BODY = "access-body", _("Health data access body")
+    AUDITOR = "auditor", _("Auditor")
+
+
 class Verb(models.TextChoices):
     """What can be allowed on one object. Guardian's codename is ``<verb>_<model>``."""
 
