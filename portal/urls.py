@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
+from portal import my_work
 from portal.catalogue import views as catalogue
 from portal.converters import UseCaseConverter, VersionConverter
 from portal.evaluations import views as evaluations
@@ -25,6 +26,7 @@ urlpatterns = [
     path("datasets/", catalogue.dataset_list, name="all-dataset-list"),
     path("models/", registry.model_list, name="all-model-list"),
     path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
+    path("my-work/", my_work.my_work, name="my-work"),
     path("account/", include("portal.accounts.urls")),
     path("admin/", admin.site.urls),
     path("<use_case:use_case>/", include(in_a_use_case)),

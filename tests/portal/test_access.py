@@ -128,6 +128,7 @@ GET: dict[str, dict[str, Any]] = {
     "all-dataset-list": EVERYONE,
     "all-model-list": EVERYONE,
     "all-evaluation-list": EVERYONE,
+    "my-work": SIGNED_IN,
     "use-case-overview": EVERYONE,
     "dataset-list": EVERYONE,
     "model-list": EVERYONE,
@@ -250,7 +251,7 @@ def test_who_may_write(world: World, name: str) -> None:
 def test_nothing_of_another_organisation_shows_in_lists_or_counts(world: World, kind: str) -> None:
     client = client_of(world.people[kind])
     secrets = (world.dataset.title, world.version.model.name, world.evaluation.reference)
-    for name in ("home", "all-dataset-list", "all-model-list", "all-evaluation-list",
+    for name in ("home", "my-work", "all-dataset-list", "all-model-list", "all-evaluation-list",
                  "use-case-overview", "dataset-list", "model-list", "evaluation-list",
                  "evaluation-submit"):  # fmt: skip
         response = client.get(reverse(name, kwargs=world.arguments(name)), {"page": "1"})
