@@ -13,8 +13,6 @@ from portal.tables import LoadedTable
 from usecases.heart_failure.tables import DEATH
 from usecases.statistics.alerts import Calendar, Monitoring
 
-SHOWN = 10
-
 
 @dataclass(frozen=True)
 class Cohort:
@@ -147,12 +145,10 @@ def _days(dates: pl.Series) -> np.ndarray:
 
 
 def _check_days(frame: pl.DataFrame) -> None:
-    wrong = frame.filter(pl.col("end") < pl.col("start"))
-    if wrong.height:
-        some = ", ".join(wrong["patient_id"].head(SHOWN).to_list())
+    if (frame["end"] < frame["start"]).any():
         raise Refused(
-            f"Follow-up must not end before it starts; it does for {wrong.height:,} patients: "
-            f"{some}. Correct 'start' and 'end' of these rows of followup."
+            "Follow-up must not end before it starts. The data holder finds the rows of followup "
+            "whose 'end' lies before 'start' and corrects them."
         )
 
 
@@ -183,12 +179,10 @@ def _last_days(
     ids: pl.Series, start: np.ndarray, end: np.ndarray, deaths: pl.DataFrame
 ) -> tuple[np.ndarray, np.ndarray, int]:
     """The last day of each patient, who died on it, and how many deaths lie outside follow-up."""
-    twice = deaths.filter(deaths["patient_id"].is_duplicated())["patient_id"].unique().sort()
-    if len(twice):
-        some = ", ".join(twice.head(SHOWN).to_list())
+    if deaths["patient_id"].is_duplicated().any():
         raise Refused(
-            f"A patient can die only once; {len(twice):,} patients have several deaths: {some}. "
-            "Keep one of each in events."
+            "A patient can die only once. The data holder finds each 'patient_id' with several "
+            f"rows of type '{DEATH}' in events and keeps one of them."
         )
     number, day = _numbers(deaths["patient_id"], ids), _days(deaths["date"])
     number, day = number[number >= 0], day[number >= 0]

@@ -160,10 +160,9 @@ class _Evaluation:
             )
             return cohort.alerts, totals
         if protocol.threshold is None:
-            score = cohort.monitoring.score
             raise Refused(
-                "Daily scores need the protocol's threshold at which an alert starts; "
-                f"these scores lie between {score.min():.3g} and {score.max():.3g}."
+                "Daily scores need the protocol's threshold at which an alert starts; the model's "
+                "developer knows the scale of its scores."
             )
         recovery = protocol.threshold if protocol.recovery is None else protocol.recovery
         return totals_of_scores(

@@ -15,8 +15,6 @@ from usecases.statistics.detection import Detections, Lesions, Marks, match, use
 CENTRE_IN_RADIUS, DISTANCE = "centre-in-radius", "distance"
 """The matching rules: closer than the lesion's radius, or than a tolerance."""
 
-_SHOWN = 10
-
 
 @dataclass(frozen=True)
 class Scans:
@@ -70,7 +68,7 @@ class Scans:
         marks = _numbered(tables["predictions"].frame, frame, "predictions")
         what = _lesions(lesions)
         if matching == CENTRE_IN_RADIUS:
-            _check_diameters(what, lesions)
+            _check_diameters(what)
             reach = what.reach_in_radius()
         else:
             reach = np.full(what.case.size, tolerance)
@@ -112,12 +110,10 @@ def _numbered(table: pl.DataFrame, cases: pl.DataFrame, name: str) -> pl.DataFra
     numbers = cases.select("case_id").with_row_index("case")
     text = pl.col("case_id").cast(pl.String)
     joined = table.with_columns(text).join(numbers, on="case_id", how="left", maintain_order="left")
-    unknown = joined.filter(pl.col("case").is_null())["case_id"].unique().sort()
-    if unknown.len():
-        shown = ", ".join(f"'{case}'" for case in unknown[:_SHOWN].to_list())
+    if joined["case"].null_count():
         raise Refused(
-            f"Table '{name}' is about {unknown.len():,} cases that table 'cases' does not hold: "
-            f"{shown}{', …' if unknown.len() > _SHOWN else ''}."
+            f"Every case_id of table '{name}' must exist in table 'cases'. Check that both files "
+            "use the same identifiers (leading zeros, prefixes) and belong together."
         )
     return joined
 
@@ -146,15 +142,10 @@ def _marks(frame: pl.DataFrame) -> Marks:
     )
 
 
-def _check_diameters(lesions: Lesions, frame: pl.DataFrame) -> None:
-    wrong = np.flatnonzero(~lesions.excluded & ~(lesions.diameter > 0))
-    if not wrong.size:
+def _check_diameters(lesions: Lesions) -> None:
+    if np.all(lesions.excluded | (lesions.diameter > 0)):
         return
-    keys = [
-        f"'{frame['case_id'][row]} / {frame['lesion_id'][row]}'" for row in wrong[:_SHOWN].tolist()
-    ]
     raise Refused(
-        f"The matching rule '{CENTRE_IN_RADIUS}' needs the diameter of each lesion that is not "
-        f"excluded; {wrong.size:,} have none above 0: {', '.join(keys)}"
-        f"{', …' if wrong.size > _SHOWN else ''}. Add the diameters, or match by '{DISTANCE}'."
+        f"The matching rule '{CENTRE_IN_RADIUS}' needs a 'diameter_mm' above 0 of each lesion that "
+        f"is not excluded; some have none. Add the diameters, or match by '{DISTANCE}'."
     )

@@ -10,8 +10,6 @@ import polars as pl
 from portal.jobs.child import Refused
 from usecases.statistics.operating_points import Exams
 
-_SHOWN = 10
-
 
 @dataclass(frozen=True)
 class Screening:
@@ -43,12 +41,10 @@ class Screening:
         text = pl.col("exam_id").cast(pl.String)
         left = exams.with_columns(text).sort("exam_id")
         right = scores.select(text, pl.col("score").cast(pl.Float64))
-        unknown = right.join(left.select("exam_id"), on="exam_id", how="anti")["exam_id"].sort()
-        if unknown.len():
-            shown = ", ".join(f"'{exam}'" for exam in unknown[:_SHOWN].to_list())
+        if right.join(left.select("exam_id"), on="exam_id", how="anti").height:
             raise Refused(
-                f"Table 'predictions' is about {unknown.len():,} exams that table 'exams' does "
-                f"not hold: {shown}{', …' if unknown.len() > _SHOWN else ''}."
+                "Every exam_id of table 'predictions' must exist in table 'exams'. Check that "
+                "both files use the same identifiers (leading zeros, prefixes) and belong together."
             )
         joined = left.join(right, on="exam_id", how="left", maintain_order="left")
         frame = joined.filter(pl.col("score").is_not_null())
@@ -57,8 +53,8 @@ class Screening:
         if "reader_recall" in frame.columns:
             if frame["reader_recall"].null_count():
                 raise Refused(
-                    "Column 'reader_recall' must be given for each exam; "
-                    f"{frame['reader_recall'].null_count():,} have none."
+                    "Column 'reader_recall' must be given for each exam; some have none. Fill it "
+                    "in, or leave the column out."
                 )
             recalled = frame["reader_recall"].to_numpy().astype(bool)
         return cls(

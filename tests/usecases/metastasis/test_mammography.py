@@ -165,7 +165,7 @@ def test_exams_without_a_score_take_no_part_and_are_counted() -> None:
 def test_scores_of_unknown_exams_are_refused() -> None:
     frames = exams()
     frames["exams"] = frames["exams"].filter(pl.col("exam_id") != "e7")
-    with pytest.raises(Refused, match=r"about 1 exams that table 'exams' does not hold: 'e7'\."):
+    with pytest.raises(Refused, match="exam_id of table 'predictions' must exist in table 'exams'"):
         mammography(frames)
 
 
@@ -173,7 +173,7 @@ def test_a_reader_who_is_missing_in_some_exams_is_refused() -> None:
     frames = exams()
     holes = pl.when(pl.col("exam_id") == "e3").then(None).otherwise(pl.col("reader_recall"))
     frames["exams"] = frames["exams"].with_columns(holes.alias("reader_recall"))
-    with pytest.raises(Refused, match="'reader_recall' must be given for each exam; 1 have none"):
+    with pytest.raises(Refused, match="'reader_recall' must be given for each exam"):
         mammography(frames)
 
 
