@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from portal.result import Estimate, Input, Pooled, Subgroup
+from portal.result import Estimate, Input, Pooled, Result, Subgroup
 from portal.tables import LoadedTable
 from usecases.statistics import pooling
 from usecases.statistics.quantity import Quantity
@@ -93,4 +93,50 @@ def pooled_of(
         q_p_value=effects.q_p_value,
         sites=len(points),
         method=pooling.METHOD,
+    )
+
+
+def pooled_over(results: Sequence[Result], scales: Mapping[str, str]) -> list[Pooled]:
+    """Pool results of one model, one a site, as :func:`pooled_of` pools the sites of one result.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of one protocol; their order does not matter.
+    scales : mapping
+        The measures that pool, and on which scale.
+
+    Returns
+    -------
+    list of Pooled
+        In the order of ``scales``; one for each place that a measure is taken at. A measure is
+        not pooled where it is held (the specificity at a held specificity): that says nothing.
+    """
+    found = [
+        {(one.measure, _place(one.at)): one for one in result.estimates if one.subgroup is None}
+        for result in results
+    ]
+    keys = sorted({key for estimates in found for key in estimates})
+    pooled = []
+    for name, scale in scales.items():
+        for key in [key for key in keys if key[0] == name]:
+            at = dict(key[1])
+            if name not in at:
+                sites = [_quantity_of(one[key]) for one in found if key in one]
+                pooled.append(pooled_of(name, scale, sites, at or None))
+    return pooled
+
+
+def _place(at: Mapping[str, float] | None) -> tuple[tuple[str, float], ...]:
+    return tuple(sorted((at or {}).items()))
+
+
+def _quantity_of(estimate: Estimate) -> Quantity:
+    return Quantity(
+        estimate.method,
+        estimate.value,
+        estimate.lower,
+        estimate.upper,
+        estimate.standard_error,
+        estimate.unavailable,
     )

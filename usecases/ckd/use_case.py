@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from portal.usecase import Measure, Task, UseCase, gettext_noop
-from usecases.ckd.evaluation import ENGINE, BinaryProtocol, evaluate_binary
+from usecases.ckd.evaluation import ENGINE, POOLED, BinaryProtocol, evaluate_binary
 from usecases.ckd.figures import FIGURES
 from usecases.ckd.findings import find
 from usecases.ckd.survival_evaluation import ENGINE as SURVIVAL_ENGINE
+from usecases.ckd.survival_evaluation import POOLED as SURVIVAL_POOLED
 from usecases.ckd.survival_evaluation import SurvivalProtocol, evaluate_survival
 from usecases.ckd.survival_figures import FIGURES as SURVIVAL_FIGURES
 from usecases.ckd.survival_findings import find as find_survival
@@ -17,6 +20,7 @@ from usecases.ckd.tables import (
     PREDICTIONS_BINARY,
     PREDICTIONS_SURVIVAL,
 )
+from usecases.estimates import pooled_over
 
 MEASURES = (
     Measure(
@@ -221,6 +225,7 @@ BINARY = Task(
     figures=FIGURES,
     find=find,
     engine=ENGINE,
+    pool=partial(pooled_over, scales=POOLED),
 )
 
 SURVIVAL = Task(
@@ -239,6 +244,7 @@ SURVIVAL = Task(
     figures=SURVIVAL_FIGURES,
     find=find_survival,
     engine=SURVIVAL_ENGINE,
+    pool=partial(pooled_over, scales=SURVIVAL_POOLED),
 )
 
 USE_CASE = UseCase(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from portal.usecase import Measure, Task, UseCase, gettext_noop
-from usecases.heart_failure.evaluation import ENGINE, evaluate_alerts
+from usecases.estimates import pooled_over
+from usecases.heart_failure.evaluation import ENGINE, POOLED, evaluate_alerts
 from usecases.heart_failure.figures import FIGURES
 from usecases.heart_failure.findings import find
 from usecases.heart_failure.protocol import AlertsProtocol
@@ -105,6 +108,7 @@ ALERTS_TASK = Task(
     figures=FIGURES,
     find=find,
     engine=ENGINE,
+    pool=partial(pooled_over, scales=POOLED),
 )
 
 USE_CASE = UseCase(

@@ -34,6 +34,9 @@ SINGLE = (
 )
 """The measures that are not taken at an operating point."""
 
+POOLED = dict.fromkeys(("cpm", "sensitivity", *SINGLE[1:]), "logit")
+"""The measures that are pooled over sites, and on which scale."""
+
 BOTH = ("case_auroc", "afroc_area", "weighted_afroc_area")
 """Those that compare cases with a lesion to cases without one."""
 
@@ -368,13 +371,13 @@ class _Evaluation:
         self.warnings.append(Note(code=code, message=message, values=values))
 
     def _pool(self, by_site: list[_Measured]) -> None:
-        self.pooled.append(pooled_of("cpm", "logit", [site.single["cpm"] for site in by_site]))
-        for point in self.protocol.operating_points:
-            quantities = [site.sensitivity[point] for site in by_site]
-            self.pooled.append(pooled_of("sensitivity", "logit", quantities, {AT: point}))
-        for name in SINGLE[1:]:
-            quantities = [site.single[name] for site in by_site]
-            self.pooled.append(pooled_of(name, "logit", quantities))
+        for name, scale in POOLED.items():
+            if name == "sensitivity":
+                for point in self.protocol.operating_points:
+                    at_point = [site.sensitivity[point] for site in by_site]
+                    self.pooled.append(pooled_of(name, scale, at_point, {AT: point}))
+                continue
+            self.pooled.append(pooled_of(name, scale, [site.single[name] for site in by_site]))
 
 
 def _too_few(cases: int, minimum: int, words: str) -> str | None:

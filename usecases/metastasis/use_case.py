@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from portal.usecase import Task, UseCase, gettext_noop
+from usecases.estimates import pooled_over
 from usecases.metastasis import lung_findings, mammography_findings
 from usecases.metastasis.lung_evaluation import ENGINE as LUNG_ENGINE
+from usecases.metastasis.lung_evaluation import POOLED as LUNG_POOLED
 from usecases.metastasis.lung_evaluation import evaluate_lung
 from usecases.metastasis.lung_figures import FIGURES as LUNG_FIGURES
 from usecases.metastasis.lung_measures import MEASURES as LUNG_MEASURES
 from usecases.metastasis.lung_protocol import LungProtocol
 from usecases.metastasis.mammography_evaluation import ENGINE as MAMMOGRAPHY_ENGINE
+from usecases.metastasis.mammography_evaluation import POOLED as MAMMOGRAPHY_POOLED
 from usecases.metastasis.mammography_evaluation import evaluate_mammography
 from usecases.metastasis.mammography_figures import FIGURES as MAMMOGRAPHY_FIGURES
 from usecases.metastasis.mammography_measures import MEASURES as MAMMOGRAPHY_MEASURES
@@ -31,6 +36,7 @@ LUNG_CT = Task(
     figures=LUNG_FIGURES,
     find=lung_findings.find,
     engine=LUNG_ENGINE,
+    pool=partial(pooled_over, scales=LUNG_POOLED),
 )
 
 MAMMOGRAPHY = Task(
@@ -54,6 +60,7 @@ MAMMOGRAPHY = Task(
     figures=MAMMOGRAPHY_FIGURES,
     find=mammography_findings.find,
     engine=MAMMOGRAPHY_ENGINE,
+    pool=partial(pooled_over, scales=MAMMOGRAPHY_POOLED),
 )
 
 USE_CASE = UseCase(
