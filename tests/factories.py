@@ -32,8 +32,8 @@ PASSWORD = "a long password for tests"
 _numbers = itertools.count(1)
 
 
-def a_use_case() -> UseCase:
-    return use_cases()["ckd"]
+def a_use_case(slug: str = "ckd") -> UseCase:
+    return use_cases()[slug]
 
 
 def an_organisation(name: str = "", country: str = "DK") -> Organisation:
@@ -70,7 +70,7 @@ def a_dataset(by: User, organisation: Organisation | None = None, **fields: Any)
     fields.setdefault("description", "Adults with chronic kidney disease.")
     fields.setdefault("spatial", "DK")
     return create_dataset(
-        use_case=a_use_case(),
+        use_case=a_use_case(fields.pop("use_case", "ckd")),
         organisation=organisation or by.memberships.get().organisation,
         by=by,
         **fields,
@@ -80,9 +80,10 @@ def a_dataset(by: User, organisation: Organisation | None = None, **fields: Any)
 def a_model(by: User, organisation: Organisation | None = None, **fields: Any) -> Model:
     fields.setdefault("name", f"Model {next(_numbers)}")
     fields.setdefault("description", "Predicts kidney failure.")
+    use_case = a_use_case(fields.pop("use_case", "ckd"))
     return create_model(
-        use_case=a_use_case(),
-        task=a_use_case().task("binary"),
+        use_case=use_case,
+        task=use_case.task(fields.pop("task", "binary")),
         organisation=organisation or by.memberships.get().organisation,
         by=by,
         **fields,
@@ -94,6 +95,7 @@ def a_version(
 ) -> ModelVersion:
     """A version; predictions only unless an artefact's path is given."""
     artefact: Path | None = fields.pop("artefact", None)
+    section: dict[str, Any] | None = fields.pop("card", None)
     card = {
         "version": "1.0.0",
         "kind": ModelVersion.Kind.ARTEFACT if artefact else ModelVersion.Kind.PREDICTIONS,
@@ -103,7 +105,7 @@ def a_version(
         "training_data": "A cohort.",
     }
     version = ModelVersion(model=model or a_model(by), **(card | fields))
-    save_version(version=version, artefact=artefact, facts={}, by=by)
+    save_version(version=version, artefact=artefact, facts={}, card=section, by=by)
     if released:
         release_version(version=version, by=by)
         version.refresh_from_db()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,9 @@ from django.utils.translation import ngettext
 
 from portal import store
 from portal.catalogue.models import Dataset, Table, Upload, Variable
+from portal.catalogue.profiles import profile_model
 from portal.catalogue.vocabulary import Datatype
+from portal.facts import save_facts
 from portal.jobs.models import StaleWorkerError, Status
 from portal.jobs.tasks import wake
 from portal.organisations.models import Organisation
@@ -55,9 +57,19 @@ def _require(allowed: bool, sentence: str) -> None:
 
 @transaction.atomic
 def create_dataset(
-    *, use_case: UseCase, organisation: Organisation, by: User, **fields: Any
+    *,
+    use_case: UseCase,
+    organisation: Organisation,
+    profile: Mapping[str, Any] | None = None,
+    by: User,
+    **fields: Any,
 ) -> Dataset:
     """Add a dataset to the catalogue; its organisation's roles get their permissions.
+
+    Parameters
+    ----------
+    profile
+        Fields of the profile that the use case declares.
 
     Raises
     ------
@@ -77,13 +89,16 @@ def create_dataset(
     )
     dataset.full_clean()
     dataset.save()
+    save_facts(profile_model(use_case), dataset, profile or {})
     grant_to_owner(dataset, organisation)
     return dataset
 
 
 @transaction.atomic
-def update_dataset(*, dataset: Dataset, by: User, **fields: Any) -> Dataset:
-    """Change a dataset's metadata; its address stays.
+def update_dataset(
+    *, dataset: Dataset, profile: Mapping[str, Any] | None = None, by: User, **fields: Any
+) -> Dataset:
+    """Change a dataset's metadata, and its profile where one is given; its address stays.
 
     Raises
     ------
@@ -95,6 +110,8 @@ def update_dataset(*, dataset: Dataset, by: User, **fields: Any) -> Dataset:
         setattr(dataset, name, value)
     dataset.full_clean()
     dataset.save()
+    if profile:
+        save_facts(profile_model(dataset.declared), dataset, profile)
     return dataset
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from django.utils.translation import gettext as _
 
 from portal import store
 from portal.catalogue.actions import new_slug
+from portal.facts import save_facts
 from portal.jobs.child import ChildFailed, ChildRefused, run_child
 from portal.jobs.running import artefact_limits
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import grant_to_owner, may
+from portal.registry.cards import card_model
 from portal.registry.models import Model, ModelVersion
 from portal.usecase import Task, UseCase
 
@@ -94,9 +97,21 @@ def check_artefact(path: Path, input_names: list[str]) -> dict[str, Any]:
 
 @transaction.atomic
 def save_version(
-    *, version: ModelVersion, artefact: Path | None, facts: dict[str, Any] | None, by: User
+    *,
+    version: ModelVersion,
+    artefact: Path | None,
+    facts: dict[str, Any] | None,
+    card: Mapping[str, Any] | None = None,
+    by: User,
 ) -> ModelVersion:
     """Save a draft, with a checked artefact if one came along.
+
+    Parameters
+    ----------
+    facts
+        What :func:`check_artefact` found.
+    card
+        Fields of the section of the model card that the use case declares.
 
     Raises
     ------
@@ -116,6 +131,7 @@ def save_version(
         version.artefact_sha256, version.artefact_size, version.artefact_facts = "", None, {}
     version.full_clean()
     version.save()
+    save_facts(card_model(version.model.declared), version, card or {})
     return version
 
 
