@@ -10,8 +10,15 @@ import polars as pl
 
 from portal.jobs.child import Refused
 from portal.tables import LoadedTable
+from usecases.heart_failure.protocol import AlertsProtocol
 from usecases.heart_failure.tables import DEATH
-from usecases.statistics.alerts import Calendar, Monitoring
+from usecases.statistics.alerts import (
+    Calendar,
+    Monitoring,
+    Totals,
+    totals_of_alerts,
+    totals_of_scores,
+)
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,38 @@ class Cohort:
         """Days from the start of the patient's follow-up to each event."""
         patient = self.event_patient
         return self.events - self.calendar.place(patient, self.start[patient])
+
+    def totals(self, protocol: AlertsProtocol) -> tuple[np.ndarray, Totals]:
+        """The places of the alerts, and what each patient adds to the totals.
+
+        Raises
+        ------
+        Refused
+            If there are scores and the protocol has no threshold for them.
+        """
+        days = self.end - self.start
+        window, blanking = protocol.window, protocol.blanking
+        if self.monitoring is None:
+            totals = totals_of_alerts(
+                self.calendar, days, self.events, self.alerts, window, blanking
+            )
+            return self.alerts, totals
+        if protocol.threshold is None:
+            raise Refused(
+                "Daily scores need the protocol's threshold at which an alert starts; the model's "
+                "developer knows the scale of its scores."
+            )
+        recovery = protocol.threshold if protocol.recovery is None else protocol.recovery
+        return totals_of_scores(
+            self.calendar,
+            days,
+            self.events,
+            self.monitoring,
+            protocol.threshold,
+            recovery,
+            window,
+            blanking,
+        )
 
     def counts(self, mask: np.ndarray) -> dict[str, int]:
         """Patients, and those with and without an event, among those in ``mask``."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from portal.jobs.child import Refused
 from portal.result import Curve, Estimate, Note, Pooled, Result
 from portal.tables import LoadedTable
 from portal.usecase import Progress, gettext_noop, no_progress
@@ -21,8 +20,6 @@ from usecases.statistics.alerts import (
     DAYS_PER_YEAR,
     Totals,
     explained,
-    totals_of_alerts,
-    totals_of_scores,
 )
 from usecases.statistics.free_response import FreeResponse
 from usecases.statistics.quantity import Quantity
@@ -111,7 +108,7 @@ class _Evaluation:
         self.groups = Groups.of(
             cohort.frame, protocol.subgroups, protocol.smallest_count, cohort.counts
         )
-        self.alerts, self.totals = self._totals()
+        self.alerts, self.totals = cohort.totals(protocol)
         self.estimates: list[Estimate] = []
         self.warnings: list[Note] = list(self.groups.warnings)
         self.suppressed: list[Note] = []
@@ -148,33 +145,6 @@ class _Evaluation:
         )
         self.progress(DONE, 1.0)
         return result
-
-    def _totals(self) -> tuple[np.ndarray, Totals]:
-        """The places of the alerts, and what each patient adds to the totals."""
-        cohort, protocol = self.cohort, self.protocol
-        days = cohort.end - cohort.start
-        window, blanking = protocol.window, protocol.blanking
-        if cohort.monitoring is None:
-            totals = totals_of_alerts(
-                cohort.calendar, days, cohort.events, cohort.alerts, window, blanking
-            )
-            return cohort.alerts, totals
-        if protocol.threshold is None:
-            raise Refused(
-                "Daily scores need the protocol's threshold at which an alert starts; the model's "
-                "developer knows the scale of its scores."
-            )
-        recovery = protocol.threshold if protocol.recovery is None else protocol.recovery
-        return totals_of_scores(
-            cohort.calendar,
-            days,
-            cohort.events,
-            cohort.monitoring,
-            protocol.threshold,
-            recovery,
-            window,
-            blanking,
-        )
 
     def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
         return lambda fraction: self.progress(stage, low + (high - low) * fraction)

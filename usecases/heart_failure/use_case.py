@@ -6,6 +6,7 @@ from functools import partial
 
 from portal.usecase import Measure, Task, UseCase, gettext_noop
 from usecases.estimates import pooled_over
+from usecases.heart_failure.cases import PATIENTS
 from usecases.heart_failure.evaluation import ENGINE, POOLED, evaluate_alerts
 from usecases.heart_failure.figures import FIGURES
 from usecases.heart_failure.findings import find
@@ -109,6 +110,7 @@ ALERTS_TASK = Task(
     find=find,
     engine=ENGINE,
     pool=partial(pooled_over, scales=POOLED),
+    cases=PATIENTS,
 )
 
 USE_CASE = UseCase(

@@ -7,6 +7,7 @@ from functools import partial
 from portal.usecase import Task, UseCase, gettext_noop
 from usecases.estimates import pooled_over
 from usecases.metastasis import lung_findings, mammography_findings
+from usecases.metastasis.lung_cases import SCANS
 from usecases.metastasis.lung_evaluation import ENGINE as LUNG_ENGINE
 from usecases.metastasis.lung_evaluation import POOLED as LUNG_POOLED
 from usecases.metastasis.lung_evaluation import evaluate_lung
@@ -37,6 +38,7 @@ LUNG_CT = Task(
     find=lung_findings.find,
     engine=LUNG_ENGINE,
     pool=partial(pooled_over, scales=LUNG_POOLED),
+    cases=SCANS,
 )
 
 MAMMOGRAPHY = Task(

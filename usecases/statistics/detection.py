@@ -122,6 +122,17 @@ class Detections:
         """Shape (cases,)."""
         return np.bincount(self.lesion_case, minlength=self.cases)
 
+    def limit_at(self, point: float) -> float:
+        """The score above which marks count where ``point`` false positives a case are allowed.
+
+        That of the first false positive too many: with ties there, fewer are made. -inf where all
+        marks count.
+        """
+        allowed = int(np.floor(round(point * self.cases, 9)))  # 0.29 of 100 cases is 29
+        if allowed >= self.false_score.size:
+            return -np.inf
+        return float(self.false_score[allowed])
+
 
 def used_marks(case: np.ndarray, score: np.ndarray, most: int) -> np.ndarray:
     """Which marks are used where a case may have at most ``most``.

@@ -88,3 +88,10 @@ def with_alerts(frames: Frames, threshold: float = 9) -> Frames:
 def evaluated(frames: Frames, **protocol: Any) -> Result:
     tables = {name: LoadedTable(frame, name[0] * 64) for name, frame in frames.items()}
     return evaluate_alerts(tables, AlertsProtocol.model_validate({**QUICK, **protocol}))
+
+
+def shuffled(frames: Frames, seed: int = 3) -> Frames:
+    """The same rows in another order."""
+    return {
+        name: frame.sample(fraction=1, shuffle=True, seed=seed) for name, frame in frames.items()
+    }
