@@ -11,12 +11,15 @@ orders of magnitude only, so that the demonstration looks like nephrology:
   about 1% with kidney failure within five years (Major et al., PLoS Medicine 2019;16:e1002955);
 - baselines that differ between regions: hazards lower by a third at two years and a sixth at
   five outside North America, with wide variation between cohorts (Tangri et al., JAMA
-  2016;315:164, which is why the equation has two baselines).
+  2016;315:164, which is why the equation has two baselines);
+- albuminuria read off dipsticks and converted: right on average, and far off for many
+  (Sumida et al., Annals of Internal Medicine 2020;173:426).
 
 Age, sex, eGFR, albuminuria and diabetes are correlated through a Gaussian copula. The outcome,
 kidney failure within five years, follows the Kidney Failure Risk Equation's linear predictor with
 a baseline, a slope and an unmeasured part that belong to the site. The sites are made to differ
-for reasons that the charts show: see ``SITES``.
+for reasons that the charts show: see ``SITES``. When it happened, who died first and who was lost
+is added by ``kidney_follow_up``.
 """
 
 from __future__ import annotations
@@ -49,6 +52,8 @@ _CORRELATION = np.array(
         [+0.05, +0.05, -0.05, +0.20, +1.00],
     ]
 )
+_UACR = (2.0, 8000.0)
+"""mg/g."""
 # KDIGO's categories of eGFR: the lower bound of each, in mL/min/1.73 m².
 _STAGES = (("G3a", 45.0), ("G3b", 30.0), ("G4", 15.0), ("G5", 0.0))
 
@@ -77,10 +82,26 @@ class SiteSettings:
     """Of the equation's linear predictor; below 1 its risks are too extreme."""
     unmeasured: float
     """Standard deviation of what the equation does not see, on the log hazard; lowers AUROC."""
+    mortality: float
+    """Deaths per patient-year before kidney failure, at an age of 70 and an eGFR of 35."""
+    follow_up: tuple[float, float]
+    """Years from entry to the end of the study, for the last and the first who entered."""
     story: str
     """Why its results look as they do, in a sentence."""
     centres: tuple[str, ...] = ()
     """Where there are several, the cohort has a column ``site``; the last see later disease."""
+    dipstick_error: float = 0.0
+    """Standard deviation, on the log scale, of albuminuria as recorded around what it was."""
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """A site's cohort, and what nobody there knows."""
+
+    cohort: pl.DataFrame
+    """As from :func:`generate`."""
+    failure: NDArray[np.float64]
+    """Years to kidney failure if the patient lives to see it, shape (patients,)."""
 
 
 SITES: Mapping[str, SiteSettings] = {
@@ -98,6 +119,8 @@ SITES: Mapping[str, SiteSettings] = {
         hazard_ratio=1.0,
         slope=1.0,
         unmeasured=0.3,
+        mortality=0.05,
+        follow_up=(3.0, 9.0),
         story="Patients and outcomes as the equation expects: it is well calibrated here.",
     ),
     "FR": SiteSettings(
@@ -114,6 +137,8 @@ SITES: Mapping[str, SiteSettings] = {
         hazard_ratio=0.65,
         slope=0.85,
         unmeasured=0.6,
+        mortality=0.05,
+        follow_up=(4.0, 8.0),
         story=(
             "Older patients, of whom fewer reach kidney failure than the equation says at the "
             "same values: it overstates the risk."
@@ -134,6 +159,8 @@ SITES: Mapping[str, SiteSettings] = {
         hazard_ratio=1.0,
         slope=1.0,
         unmeasured=0.3,
+        mortality=0.04,
+        follow_up=(3.5, 9.0),
         story=(
             "Milder and more alike patients: fewer events, lower AUROC, though the equation is "
             "as right about each of them."
@@ -153,7 +180,31 @@ SITES: Mapping[str, SiteSettings] = {
         hazard_ratio=1.45,
         slope=1.1,
         unmeasured=0.4,
+        mortality=0.06,
+        follow_up=(3.0, 8.0),
         story="Kidney failure is more frequent than the equation says: it understates the risk.",
+    ),
+    "ES": SiteSettings(
+        country="ES",
+        patients=3800,
+        mean_age=69.0,
+        sd_age=12.0,
+        men=0.55,
+        mean_egfr=37.0,
+        sd_egfr=11.0,
+        median_uacr=110.0,
+        sd_log_uacr=1.5,
+        diabetes=0.36,
+        hazard_ratio=1.0,
+        slope=1.0,
+        unmeasured=0.3,
+        mortality=0.045,
+        follow_up=(2.0, 8.0),
+        story=(
+            "Albuminuria was converted from dipsticks: the risks rank less well and are too "
+            "extreme, though about right on average."
+        ),
+        dipstick_error=2.2,
     ),
 }
 
@@ -175,6 +226,11 @@ def generate(site: SiteSettings, seed: int = SEED) -> pl.DataFrame:
         ``uacr`` (mg/g, one decimal), and as text ``sex`` (female, male), ``diabetes`` (yes, no)
         and ``stage`` (G3a, G3b, G4, G5), with ``site`` where the site has several centres.
     """
+    return simulate(site, seed).cohort
+
+
+def simulate(site: SiteSettings, seed: int = SEED) -> Simulated:
+    """Simulate the cohort of a site and the years to each patient's kidney failure."""
     random = np.random.default_rng([seed, *site.country.encode()])
     values = _patients(site, random)
     predictor = equation.linear_predictor(
@@ -185,7 +241,12 @@ def generate(site: SiteSettings, seed: int = SEED) -> pl.DataFrame:
     frailty = random.normal(-(site.unmeasured**2) / 2, site.unmeasured, site.patients)
     log_hazard = np.log(-np.log(equation.BASELINE_SURVIVAL["other", HORIZON]))
     log_hazard = log_hazard + np.log(site.hazard_ratio) + site.slope * predictor + frailty
-    outcome = random.random(site.patients) < -np.expm1(-np.exp(log_hazard))
+    chance = random.random(site.patients)
+    outcome = chance < -np.expm1(-np.exp(log_hazard))
+    # A constant hazard that adds up to the risk at the horizon: the same draw says when.
+    failure = -np.log1p(-chance) / np.exp(log_hazard) * HORIZON
+    if site.dipstick_error:
+        values["uacr"] = _off_the_dipstick(values["uacr"], site.dipstick_error, random)
     width = len(str(site.patients))
     frame = pl.DataFrame(
         {
@@ -202,7 +263,17 @@ def generate(site: SiteSettings, seed: int = SEED) -> pl.DataFrame:
     )
     if site.centres:
         frame = frame.with_columns(pl.Series("site", _centres(site, values["egfr"], random)))
-    return frame
+    return Simulated(frame, failure)
+
+
+def _off_the_dipstick(
+    uacr: NDArray[np.float64], error: float, random: np.random.Generator
+) -> NDArray[np.float64]:
+    """Albuminuria as recorded: with the spread of what it was, and only partly following it."""
+    log = np.log(uacr)
+    kept = np.var(log) / (np.var(log) + error**2)  # of the spread, what is not error
+    noisy = log.mean() + np.sqrt(kept) * (log - log.mean() + random.normal(0, error, log.size))
+    return np.exp(noisy).clip(*_UACR).round(1)
 
 
 def _centres(
@@ -227,8 +298,8 @@ def _patients(site: SiteSettings, random: np.random.Generator) -> dict[str, NDAr
                 rank["uacr"],
                 float(np.log(site.median_uacr)),
                 site.sd_log_uacr,
-                float(np.log(2.0)),
-                float(np.log(8000.0)),
+                float(np.log(_UACR[0])),
+                float(np.log(_UACR[1])),
                 digits=12,
             )
         ).round(1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 
 import numpy as np
@@ -18,6 +19,7 @@ BANDS = {
     "FR": ((0.06, 0.11), (0.46, 0.68), (0.75, 0.83)),
     "NL": ((0.02, 0.05), (0.75, 1.25), (0.75, 0.86)),
     "DE": ((0.17, 0.24), (1.25, 1.60), (0.84, 0.91)),
+    "ES": ((0.08, 0.14), (0.88, 1.20), (0.79, 0.87)),
 }
 SEEDS = (cohorts.SEED, 1)
 
@@ -143,3 +145,15 @@ def test_centres_are_equally_large_and_the_last_sees_later_disease() -> None:
     assert centres["site"].to_list() == list(site.centres)
     assert centres["len"].max() - centres["len"].min() <= 1
     assert centres["egfr"].to_list() == sorted(centres["egfr"], reverse=True)
+
+
+def test_albuminuria_off_dipsticks_is_as_spread_as_it_was_and_tells_less() -> None:
+    site = cohorts.SITES["ES"]
+    recorded = cohorts.generate(site)
+    measured = cohorts.generate(dataclasses.replace(site, dipstick_error=0.0))
+    logs = [np.log(frame["uacr"].to_numpy()) for frame in (recorded, measured)]
+    assert logs[0].std() == pytest.approx(logs[1].std(), rel=0.05)
+    assert np.corrcoef(*logs)[0, 1] == pytest.approx(0.55, abs=0.05)
+    assert recorded["outcome"].equals(measured["outcome"])
+    outcome = recorded["outcome"].to_numpy()
+    assert roc_auc_score(outcome, risks(recorded)) < roc_auc_score(outcome, risks(measured))
