@@ -67,6 +67,11 @@ class Facts(models.Model):
         ]
 
     @property
+    def heading(self) -> str:
+        """What the row is about, as the title of its section."""
+        return capfirst(str(self._meta.verbose_name))
+
+    @property
     def shown(self) -> list[Fact]:
         """The facts of lists and cards that are stated."""
         return [fact for fact in self.facts(self.columns) if fact.text]

@@ -11,6 +11,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from portal.catalogue.models import Dataset, Variable
+from portal.catalogue.profiles import profile_model, profile_of
+from portal.facts_form import KeywordField, facts_form
 from portal.organisations.models import Organisation
 from portal.organisations.roles import SHARED_WITH, Role
 from portal.registry.models import ModelVersion
@@ -19,20 +21,6 @@ from portal.usecase import Task, UseCase
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
-
-
-class KeywordField(forms.CharField):
-    """Words separated by commas."""
-
-    def prepare_value(self, value: Any) -> Any:
-        return ", ".join(value) if isinstance(value, list) else value
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value) or ""
-        return [word.strip() for word in text.split(",") if word.strip()]
-
-    def run_validators(self, value: Any) -> None:
-        super().run_validators(", ".join(value))
 
 
 class DatasetForm(forms.ModelForm):
@@ -74,6 +62,17 @@ class DatasetForm(forms.ModelForm):
             del self.fields["organisation"]
         else:
             only_organisations_of(self, user)
+
+
+def profile_form(
+    use_case: UseCase, dataset: Dataset | None, data: Any = None
+) -> forms.ModelForm | None:
+    """The form of what the use case adds to a dataset; None where it adds nothing."""
+    model = profile_model(use_case)
+    if model is None:
+        return None
+    instance = profile_of(dataset) if dataset else None
+    return facts_form(model)(data, instance=instance, prefix="profile")
 
 
 def only_organisations_of(form: forms.BaseForm, user: User) -> None:

@@ -16,7 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.accounts.people import signed_in
 from portal.catalogue import actions
-from portal.catalogue.forms import DatasetForm, ShareForm, UploadForm, VariableFormSet
+from portal.catalogue.forms import (
+    DatasetForm,
+    ShareForm,
+    UploadForm,
+    VariableFormSet,
+    profile_form,
+)
 from portal.catalogue.models import Dataset, Upload, Variable
 from portal.catalogue.presentation import kind_words, shown_columns
 from portal.evaluations.models import Evaluation
@@ -118,11 +124,17 @@ def dataset_create(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
         raise PermissionDenied
     form = DatasetForm(request.POST or None, user=user)
-    if request.method == "POST" and form.is_valid():
-        dataset = actions.create_dataset(use_case=use_case, by=user, **form.cleaned_data)
+    profile = profile_form(use_case, None, request.POST or None)
+    if request.method == "POST" and form.is_valid() and (not profile or profile.is_valid()):
+        dataset = actions.create_dataset(
+            use_case=use_case,
+            profile=profile.cleaned_data if profile else None,
+            by=user,
+            **form.cleaned_data,
+        )
         messages.success(request, _("The dataset is in the catalogue. Now upload its tables."))
         return redirect(dataset)
-    context = {"use_case": use_case, "section": "datasets", "form": form}
+    context = {"use_case": use_case, "section": "datasets", "form": form, "profile": profile}
     return render(request, use_case.templates("catalogue/dataset_form.html"), context)
 
 
@@ -133,11 +145,18 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
     user = signed_in(request)
     dataset = _dataset(request, use_case, slug, Verb.CHANGE)
     form = DatasetForm(request.POST or None, instance=dataset, user=user)
+    profile = profile_form(use_case, dataset, request.POST or None)
     variables = VariableFormSet(
         request.POST or None, queryset=dataset.variables.all(), prefix=EXTRA_VARIABLES
     )
-    if request.method == "POST" and form.is_valid() and variables.is_valid():
-        actions.update_dataset(dataset=dataset, by=user, **form.cleaned_data)
+    given = [form, variables, *([profile] if profile else [])]
+    if request.method == "POST" and all(part.is_valid() for part in given):
+        actions.update_dataset(
+            dataset=dataset,
+            profile=profile.cleaned_data if profile else None,
+            by=user,
+            **form.cleaned_data,
+        )
         kept = [
             line.instance
             for line in variables.forms
@@ -151,6 +170,7 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
         "section": "datasets",
         "dataset": dataset,
         "form": form,
+        "profile": profile,
         "variables": variables,
     }
     return render(request, use_case.templates("catalogue/dataset_form.html"), context)

@@ -13,7 +13,9 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from portal.catalogue.forms import only_organisations_of
+from portal.facts_form import facts_form
 from portal.registry.actions import ArtefactRefused, check_artefact
+from portal.registry.cards import card_model, card_of
 from portal.registry.models import Model, ModelVersion
 
 if TYPE_CHECKING:
@@ -170,3 +172,11 @@ class ModelVersionForm(forms.ModelForm):
         if isinstance(file, TemporaryUploadedFile):
             return Path(file.temporary_file_path())
         raise TypeError("Uploads are streamed to disk: see settings.FILE_UPLOAD_HANDLERS.")
+
+
+def card_form(version: ModelVersion, data: Any = None) -> forms.ModelForm | None:
+    """The form of the section that the use case adds to the card; None where it adds nothing."""
+    model = card_model(version.model.declared)
+    if model is None:
+        return None
+    return facts_form(model)(data, instance=card_of(version) if version.pk else None, prefix="card")

@@ -19,7 +19,14 @@ from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
 from portal.pagination import page_of, words_of
 from portal.registry import actions
-from portal.registry.forms import InputFormSet, ModelForm, ModelVersionForm, declared_inputs
+from portal.registry.cards import card_of
+from portal.registry.forms import (
+    InputFormSet,
+    ModelForm,
+    ModelVersionForm,
+    card_form,
+    declared_inputs,
+)
 from portal.registry.models import Model, ModelVersion
 from portal.registry.performance import performance_forest, performance_rows
 from portal.usecase import UseCase
@@ -138,6 +145,7 @@ def model_version_detail(
         "model": found.model,
         "task": found.model.declared_task,
         "allowed": verbs_allowed(request.user, found.model),
+        "card": card_of(found),
         "measure": measure,
         "performance": performance_forest(lines) if lines else None,
         "rows": [listed(evaluation) for evaluation in evaluations[:10]],
@@ -171,7 +179,9 @@ def _edit(
 ) -> HttpResponse:
     form = ModelVersionForm(request.POST or None, request.FILES or None, instance=version)
     lines = InputFormSet(request.POST or None, prefix="inputs", initial=inputs)
-    if request.method == "POST" and form.is_valid() and lines.is_valid():
+    card = card_form(version, request.POST or None)
+    given = [form, lines] if card is None else [form, lines, card]
+    if request.method == "POST" and all(part.is_valid() for part in given):
         declared = declared_inputs(lines)
         if form.check_against(declared):
             file = form.cleaned_data["artefact"]
@@ -181,6 +191,7 @@ def _edit(
                     version=version,
                     artefact=form.artefact_path(file) if file else None,
                     facts=form.facts,
+                    card=card.cleaned_data if card else None,
                     by=signed_in(request),
                 )
             except (PermissionError, ValidationError) as error:  # released or sent twice meanwhile
@@ -194,6 +205,7 @@ def _edit(
         "model": version.model,
         "model_version": version if version.pk else None,
         "form": form,
+        "card": card,
         "inputs": lines,
     }
     return render(request, use_case.templates("registry/model_version_form.html"), context)

@@ -1,0 +1,84 @@
+"""The form of what a use case adds to a shared object, made from the fields of its model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.postgres.fields import ArrayField, RangeField
+from django.contrib.postgres.forms import RangeWidget
+from django.db import models
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+from portal.facts import Facts
+
+YES_OR_NO = (("", _("Not stated")), ("yes", _("Yes")), ("no", _("No")))
+
+
+class KeywordField(forms.CharField):
+    """Words separated by commas."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value) or ""
+        return [word.strip() for word in text.split(",") if word.strip()]
+
+    def run_validators(self, value: Any) -> None:
+        super().run_validators(", ".join(value))
+
+
+class YesNoField(forms.TypedChoiceField):
+    """Yes, no, or nothing stated."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            choices=YES_OR_NO, coerce=lambda value: value == "yes", empty_value=None, **kwargs
+        )
+
+    def prepare_value(self, value: Any) -> Any:
+        return {True: "yes", False: "no"}.get(value, value)
+
+
+class SpanWidget(RangeWidget):
+    """Two numbers, each with its own label."""
+
+    template_name = "components/_span.html"
+
+    def __init__(self) -> None:
+        super().__init__(forms.NumberInput(attrs={"step": "any"}))
+
+
+def _form_field(field: models.Field[Any, Any], **kwargs: Any) -> forms.Field | None:
+    """The form field of one fact; nothing needs to be stated."""
+    model: type[Facts] = field.model
+    unit = model.units.get(field.name)
+    label = capfirst(str(field.verbose_name))
+    kwargs["label"] = f"{label} ({unit})" if unit else label
+    kwargs["help_text"] = field.help_text
+    kwargs["required"] = False
+    if isinstance(field, ArrayField):
+        if choices := field.base_field.choices:
+            return forms.MultipleChoiceField(
+                choices=choices, widget=forms.CheckboxSelectMultiple, **kwargs
+            )
+        return KeywordField(**kwargs)
+    if isinstance(field, models.BooleanField):
+        return YesNoField(**kwargs)
+    if isinstance(field, RangeField):
+        kwargs["widget"] = SpanWidget()
+    elif isinstance(field, models.TextField):
+        kwargs["widget"] = forms.Textarea(attrs={"rows": 3})
+    made: forms.Field | None = field.formfield(**kwargs)
+    return made
+
+
+def facts_form(model: type[Facts]) -> type[forms.ModelForm]:
+    """The form of ``model``: a field for everything that can be stated."""
+    return forms.modelform_factory(
+        model,
+        fields=[field.name for field in model.stated_fields()],
+        formfield_callback=_form_field,
+    )
