@@ -241,6 +241,24 @@ class Task:
         )
 
     @property
+    def output_tables(self) -> tuple[TableSchema, ...]:
+        """The forms in which a model's output is given: `predictions`, and alternatives to it."""
+        return tuple(
+            schema
+            for schema in self.tables
+            if "predictions" in (schema.name, schema.alternative_to)
+        )
+
+    @property
+    def runs_artefacts(self) -> bool:
+        """Whether an artefact can be run: predictions are one number for a row of the first table.
+
+        Where a model says anything else (marks in a scan, a score a day), its predictions are
+        made elsewhere.
+        """
+        return set(self.table("predictions").key) == set(self.tables[0].key)
+
+    @property
     def predicted_column(self) -> str:
         """The column of `predictions` that an artefact's output fills."""
         schema = self.table("predictions")
@@ -249,11 +267,7 @@ class Task:
     @property
     def reference_tables(self) -> tuple[TableSchema, ...]:
         """The tables that a data holder provides: all but the predictions, in any form."""
-        return tuple(
-            schema
-            for schema in self.tables
-            if "predictions" not in (schema.name, schema.alternative_to)
-        )
+        return tuple(schema for schema in self.tables if schema not in self.output_tables)
 
     def measure(self, key: str) -> Measure:
         """The measure called ``key``; LookupError if the task has none."""

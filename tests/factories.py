@@ -131,17 +131,18 @@ def an_upload(
     content: bytes,
     by: User,
     *,
+    task: str = "binary",
     table: str = "cohort",
     model_version: ModelVersion | None = None,
     file_name: str = "table.csv",
     run: bool = True,
 ) -> Upload:
     """An uploaded file, read at once unless ``run`` is False."""
-    task = a_use_case().task("binary")
+    declared = dataset.declared.task(task)
     upload = receive_upload(
         dataset=dataset,
-        task=task,
-        schema=task.table(table),
+        task=declared,
+        schema=declared.table(table),
         file=ContentFile(content, name=file_name),  # type: ignore[arg-type]
         model_version=model_version,
         by=by,
@@ -157,19 +158,20 @@ def a_table(
     frame: pl.DataFrame,
     by: User,
     *,
+    task: str = "binary",
     name: str = "cohort",
     model_version: ModelVersion | None = None,
 ) -> Table:
     """A table as a worker stores it, converted in this process: quicker than an upload."""
-    task = a_use_case().task("binary")
+    schema = dataset.declared.task(task).table(name)
     with tempfile.TemporaryDirectory() as folder:
         source, path = Path(folder) / "source.parquet", Path(folder) / "table.parquet"
         frame.write_parquet(source)
-        converted = convert_table(source, task.table(name), path)
+        converted = convert_table(source, schema, path)
         sha256 = store.put(path, suffix="parquet")
     return Table.objects.create(
         dataset=dataset,
-        task=task.slug,
+        task=task,
         name=name,
         model_version=model_version,
         sha256=sha256,

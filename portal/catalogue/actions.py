@@ -153,12 +153,21 @@ def receive_upload(
 ) -> Upload:
     """Keep an uploaded file until a worker has turned it into a table, and wake one.
 
+    Parameters
+    ----------
+    model_version
+        Whose output it is, for a table of a model's output.
+
     Raises
     ------
     PermissionError
         If ``by`` may not change the dataset.
+    ValueError
+        If a model's output comes without a version, or another table with one.
     """
     _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder upload tables.")
+    if (schema in task.output_tables) != (model_version is not None):
+        raise ValueError(f"Table '{schema.name}': a model version is named for its output only.")
     # A name of our own: nothing of what the person's computer sent becomes a path.
     stored_name = default_storage.save(f"arrived/{get_random_string(32)}", file)
     upload = Upload.objects.create(

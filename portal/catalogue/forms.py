@@ -153,10 +153,10 @@ class UploadForm(forms.Form):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        if schema.name == "predictions":
+        if schema in task.output_tables:
             self.fields["model_version"] = forms.ModelChoiceField(
                 label=_("Model version"),
-                help_text=_("Whose predictions these are."),
+                help_text=_("Which one said what is in the file."),
                 queryset=ModelVersion.objects.evaluable_by(user)
                 .filter(
                     model__use_case=use_case.slug,

@@ -225,7 +225,7 @@ class Table(models.Model):
         related_name="predictions",
         null=True,
         blank=True,
-        help_text="For predictions: whose.",
+        help_text="Of a model's output: whose. Empty for a table of the holder's own.",
     )
     sha256 = models.CharField(max_length=64)
     rows = models.PositiveBigIntegerField(validators=[MinValueValidator(1)])
@@ -251,7 +251,7 @@ class Table(models.Model):
                 name="table_stored_once",
             ),
             models.CheckConstraint(
-                condition=models.Q(name="predictions") ^ models.Q(model_version=None),
+                condition=~models.Q(name="predictions") | models.Q(model_version__isnull=False),
                 name="table_of_predictions_has_a_model_version",
             ),
             models.CheckConstraint(

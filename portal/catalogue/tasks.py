@@ -75,9 +75,11 @@ def _convert(upload: Upload) -> None:
             raise FileNotFoundError(f"Nothing is stored as {upload.stored_name}.")
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR))
         references = {}
-        if upload.declared_task.table(upload.name).refers_to is not None:
+        referred_to = upload.declared_task.table(upload.name).refers_to
+        if referred_to is not None:
             held = upload.dataset.current_tables(upload.declared_task)
-            references = {name: table.sha256 for name, table in held.items()}
+            if referred_to in held:
+                references = {referred_to: held[referred_to].sha256}
         destination = Path(folder) / "table.parquet"
         request = {
             "source": str(source),

@@ -111,8 +111,11 @@ def _holding(
             for schema in task.reference_tables
             for table in [current.get(schema.name)]
         ],
-        "predictions": predictions.select_related("model_version__model"),
-        "is_complete": len(current) == len(task.reference_tables),
+        "predictions": [
+            (task.table(table.name), table)
+            for table in predictions.select_related("model_version__model")
+        ],
+        "is_complete": not task.missing_tables([*current, "predictions"]),
     }
 
 

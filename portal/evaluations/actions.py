@@ -46,24 +46,23 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
     """Gather the tables that an evaluation would read, and say everything that is missing."""
     reasons = []
     tables = dataset.current_tables(task)
-    for schema in task.reference_tables:
-        if schema.name not in tables:
-            reasons.append(
-                _("The dataset holds no table “%(table)s” yet; its holder uploads it on the "
-                  "dataset's page.") % {"table": _(schema.title)}
-            )  # fmt: skip
+    for schema in task.missing_tables([*tables, "predictions"]):
+        reasons.append(
+            _("The dataset holds no table “%(table)s” yet; its holder uploads it on the "
+              "dataset's page.") % {"table": _(schema.title)}
+        )  # fmt: skip
     if model_version.model.use_case != dataset.use_case or model_version.model.task != task.slug:
         reasons.append(_("The model does another task than this dataset is evaluated for."))
     elif model_version.kind == ModelVersion.Kind.PREDICTIONS:
         given = dataset.tables.filter(task=task.slug, model_version=model_version)
-        predictions = given.newest_first().first()
-        if predictions is None:
+        output = given.newest_first().first()
+        if output is None:
             reasons.append(
                 _("There are no predictions of %(version)s for this dataset yet; the dataset's "
                   "holder uploads them on the dataset's page.") % {"version": model_version}
             )  # fmt: skip
         else:
-            tables["predictions"] = predictions
+            tables[output.name] = output
     elif first := tables.get(task.tables[0].name):
         lacking = [name for name in model_version.input_names if name not in first.column_names]
         if lacking:

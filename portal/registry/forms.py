@@ -16,7 +16,7 @@ from portal.catalogue.forms import only_organisations_of
 from portal.facts_form import facts_form
 from portal.registry.actions import ArtefactRefused, check_artefact
 from portal.registry.cards import card_model, card_of
-from portal.registry.models import Model, ModelVersion
+from portal.registry.models import Model, ModelVersion, not_run_here
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -127,6 +127,16 @@ class ModelVersionForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.facts: dict[str, Any] | None = None
+        task = self.instance.model.declared_task
+        if not task.runs_artefacts:
+            del self.fields["artefact"]
+            only = ModelVersion.Kind.PREDICTIONS
+            self.fields["kind"] = forms.ChoiceField(
+                label=_("how it is evaluated").capitalize(),
+                choices=[(only.value, only.label)],
+                help_text=not_run_here(task),
+                error_messages={"invalid_choice": not_run_here(task)},
+            )
 
     def _get_validation_exclusions(self) -> set[str]:
         # With the model, though it is no field: its versions differ in their numbers.

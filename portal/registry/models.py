@@ -9,9 +9,11 @@ from typing import Any, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
@@ -131,6 +133,15 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             status=ModelVersion.Status.RELEASED,
             model__in=Model.objects.allowing(user, Verb.EVALUATE),
         )
+
+
+def not_run_here(task: Task) -> str:
+    """Why no artefact is taken for models of ``task``."""
+    return gettext(
+        "Models of this task are not run here: an artefact gives one number for each row of the "
+        "table “%(table)s”, and this task needs more. Choose “Predictions only”; the holder of a "
+        "dataset uploads what the model said."
+    ) % {"table": gettext(task.tables[0].title)}
 
 
 FROZEN = (
@@ -292,6 +303,11 @@ class ModelVersion(models.Model):
                 "version": self.version,
             },
         )
+
+    def clean(self) -> None:
+        super().clean()
+        if self.kind == self.Kind.ARTEFACT and not self.model.declared_task.runs_artefacts:
+            raise ValidationError({"kind": not_run_here(self.model.declared_task)})
 
     @property
     def input_names(self) -> list[str]:

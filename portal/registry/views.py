@@ -184,7 +184,7 @@ def _edit(
     if request.method == "POST" and all(part.is_valid() for part in given):
         declared = declared_inputs(lines)
         if form.check_against(declared):
-            file = form.cleaned_data["artefact"]
+            file = form.cleaned_data.get("artefact")
             version.inputs = declared
             try:
                 actions.save_version(
