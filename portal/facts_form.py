@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib.postgres.fields import ArrayField, RangeField
@@ -53,8 +53,7 @@ class SpanWidget(RangeWidget):
 
 def _form_field(field: models.Field[Any, Any], **kwargs: Any) -> forms.Field | None:
     """The form field of one fact; nothing needs to be stated."""
-    model: type[Facts] = field.model
-    unit = model.units.get(field.name)
+    unit = cast("type[Facts]", field.model).units.get(field.name)
     label = capfirst(str(field.verbose_name))
     kwargs["label"] = f"{label} ({unit})" if unit else label
     kwargs["help_text"] = field.help_text

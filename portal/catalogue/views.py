@@ -152,8 +152,8 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
     variables = VariableFormSet(
         request.POST or None, queryset=dataset.variables.all(), prefix=EXTRA_VARIABLES
     )
-    given = [form, variables, *([profile] if profile else [])]
-    if request.method == "POST" and all(part.is_valid() for part in given):
+    valid = [form.is_valid(), variables.is_valid(), not profile or profile.is_valid()]
+    if request.method == "POST" and all(valid):
         actions.update_dataset(
             dataset=dataset,
             profile=profile.cleaned_data if profile else None,

@@ -180,8 +180,8 @@ def _edit(
     form = ModelVersionForm(request.POST or None, request.FILES or None, instance=version)
     lines = InputFormSet(request.POST or None, prefix="inputs", initial=inputs)
     card = card_form(version, request.POST or None)
-    given = [form, lines] if card is None else [form, lines, card]
-    if request.method == "POST" and all(part.is_valid() for part in given):
+    valid = [form.is_valid(), lines.is_valid(), not card or card.is_valid()]
+    if request.method == "POST" and all(valid):
         declared = declared_inputs(lines)
         if form.check_against(declared):
             file = form.cleaned_data.get("artefact")
