@@ -16,16 +16,19 @@ from pydantic import Field, field_validator
 from portal.result import Curve, Estimate, Note, Pooled, Result, Subgroup
 from portal.tables import LoadedTable
 from portal.usecase import Progress, Protocol, gettext_noop, no_progress
+from usecases.ckd.survival_groups import ToldOfGroups
 from usecases.estimates import estimate_of, inputs_of, pooled_of
-from usecases.groups import Groups, check_subgroups
-from usecases.statistics import curves, survival_curves, survival_measures
+from usecases.groups import Group, Groups, check_subgroups
+from usecases.statistics import curves, survival_curves, survival_cuts, survival_measures
+from usecases.statistics.cuts import Cuts
 from usecases.statistics.pseudovalues import complementary_log_log
-from usecases.statistics.risks import RiskTable, off_the_edge
+from usecases.statistics.risks import off_the_edge
 from usecases.statistics.survival import EVENT, FollowUp
+from usecases.statistics.survival_cuts import DEATHS
 from usecases.statistics.survival_measures import CENSORED, SINGLE, UPDATED, Measured, Settings
 from usecases.statistics.survival_updating import METHOD, UPDATES
 
-ENGINE = "ckd-survival/1"
+ENGINE = "ckd-survival/2"
 """Raised with every change that moves a number."""
 
 POOLED = {
@@ -152,6 +155,7 @@ class _Evaluation:
             replicates=protocol.bootstrap_replicates,
             seed=protocol.seed,
         )
+        self.unseen = survival_cuts.hidden_ends(follow, self.smallest)
         happened = np.zeros(follow.people, dtype=bool)
         happened[follow.order] = follow.event == EVENT
         self.groups = Groups.of(
@@ -168,29 +172,41 @@ class _Evaluation:
         self.population: dict[str, Any] = {}
 
     def result(self) -> Result:
-        groups = list(self.groups)
         self._population()
         self._warn()
-        share = 0.05 + 0.9 / (1 + len(groups) / 3)
-        found = survival_measures.measure(
-            self.follow, self.settings, self._ticker(EVERYONE, 0.05, share)
+        share = 0.05 + 0.9 / (1 + len(self.groups) / 3)
+        everyone = survival_measures.measure(
+            self.follow, self.settings, self._ticker(EVERYONE, 0.05, share), with_curves=True
         )
-        self._add(found, None, updated=True)
-        self._pairs(found)
-        self._curves(found)
+        self._add(everyone, None, updated=True)
+        self._pairs(everyone)
+        self._curves(everyone)
         by_site: dict[str, Measured] = {}
-        for index, group in enumerate(groups):
-            low, high = (share + (0.95 - share) * (index + end) / len(groups) for end in (0, 1))
-            part = self.follow.part(group.mask[self.follow.order])
-            is_site = group.column == self.groups.site
-            found = survival_measures.measure(
-                part, self.settings, self._ticker(SUBGROUPS, low, high), updating=is_site
+        done = 0
+        for column, groups in self.groups.columns.items():
+            told = ToldOfGroups.of(
+                self.follow,
+                groups,
+                everyone,
+                self.settings,
+                nested=column in self.groups.nested,
+                deaths_hidden=DEATHS in self.unseen,
             )
-            self._add(found, group.subgroup, updated=is_site)
-            if is_site:
-                by_site[group.value] = found
-                mix = self.population.setdefault("sites", [])
-                mix.append(_case_mix(group.value, group.counts, part))
+            for index, group in enumerate(groups):
+                low, high = (
+                    share + (0.95 - share) * (done + end) / len(self.groups) for end in (0, 1)
+                )
+                done += 1
+                is_site = column == self.groups.site
+                part = self.follow.part(group.mask[self.follow.order])
+                found = told.measure(
+                    index, part, self.settings, self._ticker(SUBGROUPS, low, high), is_site
+                )
+                self._add(found, group.subgroup, updated=is_site)
+                if is_site:
+                    by_site[group.value] = found
+                    mix = self.population.setdefault("sites", [])
+                    mix.append(_case_mix(group, part, withheld=index in told.withheld))
         self.progress(POOLING, 0.95)
         if len(by_site) > 1:
             for name, scale in POOLED.items():
@@ -218,27 +234,14 @@ class _Evaluation:
 
     def _population(self) -> None:
         follow, smallest = self.follow, self.smallest
-        counts: dict[str, int | None] = {
-            "events": follow.total_events,
-            "deaths": follow.total_deaths,
-            "event_free_at_horizon": follow.total_at_horizon,
-            "lost_before_horizon": follow.total_lost,
-        }
-        few = {name for name, count in counts.items() if count is not None and 0 < count < smallest}
-        if few:
-            # The four add up to the patients, so one that is hidden alone would be known.
-            others = sorted(
-                (count, name)
-                for name, count in counts.items()
-                if count is not None and name not in few and count
-            )
-            hide = few | {others[0][1]} if others else few
-            counts.update(dict.fromkeys(hide, None))
+        counts: dict[str, int | None] = {**survival_cuts.ends(follow)}
+        if self.unseen:
+            counts.update(dict.fromkeys(self.unseen))
             self.suppressed.append(
                 Note(
                     code="counts",
-                    message=f"Counts below {smallest}, and one that would reveal them, are "
-                    f"hidden: {', '.join(sorted(hide)).replace('_', ' ')}.",
+                    message=f"Counts below {smallest}, and those that would reveal them, are "
+                    f"hidden: {', '.join(sorted(self.unseen)).replace('_', ' ')}.",
                 )
             )
         events = counts["events"]
@@ -256,8 +259,8 @@ class _Evaluation:
             self.population["subgroups"] = self.groups.population
 
     def _pairs(self, found: Measured) -> None:
-        """The pairs behind Harrell's C."""
-        if found.pairs is not None:
+        """The pairs behind Harrell's C; their number depends on how many are lost, and when."""
+        if found.pairs is not None and not self.unseen:
             self.population["pairs"] = {
                 "concordant": found.pairs.concordant,
                 "discordant": found.pairs.discordant,
@@ -278,26 +281,30 @@ class _Evaluation:
             )
         edge = int(np.count_nonzero((follow.risk == 0) | (follow.risk == 1)))
         if edge:
-            count = f"{edge:,}" if edge >= self.smallest else f"Fewer than {self.smallest}"
+            # In round numbers: the counts of the curves would tell how many are 0 and how many 1.
+            most = edge // self.smallest * self.smallest or None
             self.warnings.append(
                 Note(
                     code="risk_of_0_or_1",
-                    message=f"{count} risks are exactly 0 or 1, which have no complementary "
+                    message=("Some risks" if most is None else f"At least {most:,} risks")
+                    + " are exactly 0 or 1, which have no complementary "
                     "log-log. Where one is needed (calibration intercept, slope, smoothed curve) "
                     "0 stands for one in a million or the smallest other risk, whichever is less; "
                     "1 likewise. Updates leave them as they are.",
-                    values={"rows": edge if edge >= self.smallest else None},
+                    values={"at_least": most},
                 )
             )
-        early = follow.people and follow.total_lost / follow.people
-        if early > 0.5 and follow.total_lost >= self.smallest:
+        early = follow.total_lost / max(1, follow.people)
+        if early > 0.5:
+            share = None if survival_cuts.LOST in self.unseen else early
             self.warnings.append(
                 Note(
                     code="mostly_lost",
-                    message=f"{early:.0%} of the patients are lost to follow-up before "
+                    message=("Most" if share is None else f"{share:.0%}")
+                    + " of the patients are lost to follow-up before "
                     f"{self.protocol.horizon:g} years; every measure relies on the others being "
                     "like them.",
-                    values={"share": early},
+                    values={"share": share},
                 )
             )
 
@@ -312,22 +319,18 @@ class _Evaluation:
             self.estimates.append(estimate_of(name, quantity, at, subgroup))
 
     def _curves(self, found: Measured) -> None:
-        follow, smallest = self.follow, self.smallest
-        rest = follow.people - follow.total_events
-        if found.reason or min(follow.total_events, rest) < smallest:
+        follow, smallest, cuts = self.follow, self.smallest, found.cuts
+        if found.reason or cuts is None:
             self.suppressed.append(
-                Note(
-                    code="curves",
-                    message="No curve is given: "
-                    + (found.reason or f"fewer than {smallest} people have the event, or not."),
-                )
+                Note(code="curves", message=f"No curve is given: {found.reason}")
             )
             return
-        table = survival_curves.counted(follow)
+        table = survival_cuts.counted(follow)
+        steps = f"between neighbouring points nobody or at least {smallest} people of each outcome"
         self._curve(
             "observed",
             found.single["observed_risk"].method,
-            survival_curves.observed_over_time(follow, smallest),
+            survival_curves.observed_over_time(follow, smallest, self.unseen),
         )
         smooth = survival_curves.smoothed_calibration(table, found.smooth, smallest)
         if smooth is not None:
@@ -335,37 +338,45 @@ class _Evaluation:
             self._updated_calibration(found, smooth)
         self._curve(
             "calibration_groups",
-            f"Tenths of the people by risk; {found.single['observed_risk'].method}",
-            survival_curves.calibration_groups(follow, table, smallest),
+            "Tenths of the people by risk, merged until each has nobody or at least "
+            f"{smallest} people of each outcome; {found.single['observed_risk'].method}",
+            survival_curves.calibration_groups(follow, cuts),
         )
         self._curve(
             "risk_distribution",
             "Counts, those lost to follow-up among those without the event; bins merged until "
             f"each is 0 or at least {smallest}",
-            curves.risk_distribution(table, smallest),
+            curves.risk_distribution(table, smallest, cuts, side="right"),
         )
         self._curve(
             "roc",
-            f"{found.single['auc'].method}; at least {smallest} people between points",
-            survival_curves.roc(follow, table, smallest),
+            f"{found.single['auc'].method}; thinned: {steps}",
+            survival_curves.roc(follow, table, cuts),
         )
-        self._threshold_curves(table, found)
+        self._threshold_curves(found, cuts, steps)
         self._updating(found)
 
-    def _threshold_curves(self, table: RiskTable, found: Measured) -> None:
+    def _threshold_curves(self, found: Measured, cuts: Cuts, steps: str) -> None:
         counts, decision, any_hidden = survival_curves.threshold_rows(
-            self.follow, table, self.smallest
+            self.follow, cuts, self.smallest
         )
         first = self.protocol.thresholds[0]
-        method = found.at_threshold["sensitivity", first].method
-        self._curve("thresholds", f"{method}; numbers of people are estimates", counts)
-        self._curve("decision", found.at_threshold["net_benefit", first].method, decision)
-        if any_hidden:
+        given, whole = len(counts["threshold"]), cuts.grid.size
+        if given:
+            thinned = "" if given == whole else f"; {steps}"
+            method = found.at_threshold["sensitivity", first].method
+            self._curve("thresholds", f"{method}{thinned}; numbers of people are estimates", counts)
+            method = found.at_threshold["net_benefit", first].method
+            self._curve("decision", f"{method}{thinned}", decision)
+        if given < whole or any_hidden:
             self.suppressed.append(
                 Note(
                     code="confusion_counts",
-                    message=f"At some thresholds a count below {self.smallest} is hidden, "
-                    "together with the one that would reveal it.",
+                    message=f"{whole - given} of {whole} thresholds are left out: a count below "
+                    f"{self.smallest} stands there, or between them and their neighbours. "
+                    "Elsewhere an estimated count below it is hidden, with the one that would "
+                    "reveal it.",
+                    values={"thresholds": whole - given},
                 )
             )
 
@@ -404,18 +415,18 @@ def _counts(mask: np.ndarray, happened: np.ndarray) -> dict[str, int]:
     return {"patients": people, "events": events, "non_events": people - events}
 
 
-def _case_mix(name: str, counts: dict[str, int | None], part: FollowUp) -> dict[str, Any]:
+def _case_mix(group: Group, part: FollowUp, *, withheld: bool) -> dict[str, Any]:
     """How ill a site's patients look to the model: mean and spread of cloglog(risk)."""
     mean = spread = None
-    if counts["patients"] is not None:
+    if not withheld:
         predictor = complementary_log_log(off_the_edge(part.risk[part.by_risk]))
         mean = float(np.mean(predictor))
         if part.people > 1:
             spread = math.sqrt(float(np.sum((predictor - mean) ** 2)) / (part.people - 1))
     return {
-        "site": name,
-        "patients": counts["patients"],
-        "events": counts["events"],
+        "site": group.value,
+        "patients": group.counts["patients"],
+        "events": group.counts["events"],
         "mean_linear_predictor": mean,
         "sd_linear_predictor": spread,
     }

@@ -193,21 +193,6 @@ def measure(
     return found
 
 
-def tenths(table: RiskTable, smallest: int) -> np.ndarray:
-    """Where tenths of the people by risk start among the distinct risks; none below ``smallest``.
-
-    Equal risks stay together, so tenths may be unequal, and fewer.
-    """
-    running = np.concatenate(([0], np.cumsum(table.people)))
-    targets = np.arange(10) * running[-1] / 10
-    starts = np.unique(np.searchsorted(running, targets, side="left"))
-    kept = [0]
-    for start in starts[(starts > 0) & (starts < table.risk.size)]:
-        if min(running[start] - running[kept[-1]], running[-1] - running[start]) >= smallest:
-            kept.append(int(start))
-    return np.asarray(kept)
-
-
 def _analytic(table: RiskTable) -> dict[str, Quantity]:
     intercept, slope = calibration.calibration_line(table)
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy import special
@@ -113,20 +113,24 @@ def calibration_groups(table: RiskTable, found: Measured, rows: Rows | None) -> 
     }
 
 
-def risk_distribution(table: RiskTable, smallest: int, cuts: Cuts | None = None) -> Columns:
+def risk_distribution(
+    table: RiskTable, smallest: int, cuts: Cuts, side: Literal["left", "right"] = "left"
+) -> Columns:
     """People with and without the event by risk; each count is 0 or at least ``smallest``.
 
     Parameters
     ----------
     table : RiskTable
     smallest : int
-    cuts : Cuts or None
-        Bins end only where these tell of the people above, if given.
+    cuts : Cuts
+        Bins end only where these tell of the people above.
+    side : {"left", "right"}
+        Whether a risk equal to the end of a bin belongs to the next ("left") or not.
     """
     edges = np.round(np.linspace(0, 1, _BINS + 1), 2)
-    if cuts is not None:
-        edges = np.concatenate(([0.0], edges[1:-1][np.isin(edges[1:-1], GRID[cuts.grid])], [1.0]))
-    places = np.concatenate((np.searchsorted(table.risk, edges[:-1]), [table.risk.size]))
+    edges = np.concatenate(([0.0], edges[1:-1][np.isin(edges[1:-1], GRID[cuts.grid])], [1.0]))
+    ends = np.searchsorted(table.risk, edges[1:-1], side=side)
+    places = np.concatenate(([0], ends, [table.risk.size]))
     binned = [
         np.diff(np.concatenate(([0], np.cumsum(column)))[places])
         for column in (table.events, table.non_events)

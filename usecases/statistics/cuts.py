@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -16,7 +17,7 @@ MOST_POINTS = 800
 _ALL_RISKS = 5_000
 """Distinct risks up to which each is tried as a point of the ranking curves."""
 
-Told = dict[float, tuple[bool, bool]]
+Told = dict[float, tuple[bool, ...]]
 """By threshold, whether the numbers at or above it with, and without, the event are told."""
 
 
@@ -56,7 +57,7 @@ class Cuts:
         fewest : int
             Rows that are enough people: :func:`disclosure.fewest_rows`.
         """
-        above = _Above(table, fewest)
+        above = Above((table.events, table.non_events), fewest)
         told: Told = {}
         joint = []
         for threshold in thresholds:
@@ -64,21 +65,47 @@ class Cuts:
             told[threshold] = above.each(start)
             if told[threshold] == (True, True):
                 joint.append(start)
+        return cls.beside(table, told, joint, above)
+
+    @classmethod
+    def beside(
+        cls,
+        table: RiskTable,
+        told: Told,
+        joint: Sequence[int],
+        above: Above,
+        side: Literal["left", "right"] = "left",
+    ) -> Cuts:
+        """Add tenths, the grid and others to the thresholds that are told of already.
+
+        Parameters
+        ----------
+        table : RiskTable
+        told : dict
+            The protocol's thresholds.
+        joint : sequence of int
+            The lowest risk above each threshold that all numbers are told of at.
+        above : Above
+            With those in it already.
+        side : {"left", "right"}
+            Whether a risk equal to a threshold counts as above it ("left") or not.
+        """
+        running = np.concatenate(([0], np.cumsum(table.people)))
         tenths = {0}
         for target in tenth_starts(table)[1:].tolist():
-            if above.both(target):
+            if above.together(target):
                 tenths.add(target)
                 continue
-            below = [abs(above.people_between(start, target)) for start in joint]
+            below = [abs(int(running[start] - running[target])) for start in joint]
             if below and min(below) <= table.total / 40:  # a threshold stands close by
                 tenths.add(joint[int(np.argmin(below))])
-        places = np.searchsorted(table.risk, GRID)
-        grid = np.asarray([above.both(int(start)) for start in places])
+        places = np.searchsorted(table.risk, GRID, side=side)
+        grid = np.asarray([above.together(int(start)) for start in places])
         if table.risk.size <= _ALL_RISKS:
             others = np.arange(table.risk.size)[::-1]
         else:
-            others = curve_starts(table, fewest, MOST_POINTS)
-        kept = [int(start) for start in others if above.both(int(start))]
+            others = curve_starts(table, above.fewest, MOST_POINTS)
+        kept = [int(start) for start in others if above.together(int(start))]
         ranking = np.unique([*kept, *tenths, *joint, *places[grid]])
         ranking = ranking[(ranking > 0) & (ranking < table.risk.size)][::-1]
         starts = np.asarray(sorted(tenths - {table.risk.size}))
@@ -87,7 +114,7 @@ class Cuts:
 
 def told_of(table: RiskTable, thresholds: Iterable[float], fewest: int) -> Told:
     """At which of ``thresholds`` people are told of, where there is nothing else."""
-    above = _Above(table, fewest)
+    above = Above((table.events, table.non_events), fewest)
     return {
         threshold: above.each(int(np.searchsorted(table.risk, threshold)))
         for threshold in thresholds
@@ -104,34 +131,39 @@ def tenth_starts(table: RiskTable) -> np.ndarray:
     return starts[starts < table.risk.size]
 
 
-class _Above:
-    """People of both outcomes above a cut, let in one after the other."""
+class Above:
+    """People of several kinds above a cut of the risks, let in one cut after the other.
 
-    def __init__(self, table: RiskTable, fewest: int) -> None:
-        self.counts = [
-            np.concatenate((np.cumsum(column[::-1])[::-1], [0]))
-            for column in (table.events, table.non_events)
-        ]
+    Parameters
+    ----------
+    columns : sequence of ndarray of int, each of shape (distinct,)
+        People of each kind at each risk: those with the event, those without it.
+    fewest : int
+    """
+
+    def __init__(self, columns: Sequence[np.ndarray], fewest: int) -> None:
+        self.fewest = fewest
+        self.counts = [np.concatenate((np.cumsum(column[::-1])[::-1], [0])) for column in columns]
         self.steps = [Steps(int(counts[0]), fewest) for counts in self.counts]
 
-    def each(self, start: int) -> tuple[bool, bool]:
-        """Let each outcome in that fits."""
+    def each(self, start: int) -> tuple[bool, ...]:
+        """Let each kind in that fits."""
         fits = []
         for steps, counts in zip(self.steps, self.counts, strict=True):
             fits.append(steps.fits(int(counts[start])))
             if fits[-1]:
                 steps.add(int(counts[start]))
-        return fits[0], fits[1]
+        return tuple(fits)
 
-    def people_between(self, start: int, other: int) -> int:
-        """People from one cut to the other; negative where the other is lower."""
-        return sum(int(counts[start] - counts[other]) for counts in self.counts)
+    def together(self, start: int) -> bool:
+        """Let all kinds in, where all fit."""
+        return self.let_in([int(counts[start]) for counts in self.counts])
 
-    def both(self, start: int) -> bool:
-        """Let both in, where both fit."""
-        pairs = list(zip(self.steps, self.counts, strict=True))
-        fits = all(steps.fits(int(counts[start])) for steps, counts in pairs)
+    def let_in(self, numbers: Sequence[int]) -> bool:
+        """The same of numbers above a cut of other risks of the same people."""
+        pairs = list(zip(self.steps, numbers, strict=True))
+        fits = all(steps.fits(number) for steps, number in pairs)
         if fits:
-            for steps, counts in pairs:
-                steps.add(int(counts[start]))
+            for steps, number in pairs:
+                steps.add(number)
         return fits

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from usecases.statistics import curves, discrimination, utility
+from usecases.statistics import curves, utility
 from usecases.statistics.binary import Measured as Smoothed
-from usecases.statistics.binary import tenths
 from usecases.statistics.curves import Columns
+from usecases.statistics.cuts import Cuts
 from usecases.statistics.disclosure import hidden, merged_starts
 from usecases.statistics.quantity import Quantity
 from usecases.statistics.risks import RiskTable, off_the_edge
@@ -21,31 +21,39 @@ from usecases.statistics.survival import (
     risk_quantity,
 )
 from usecases.statistics.survival_calibration import Calibration, SmoothErrors
+from usecases.statistics.survival_cuts import DEATHS
 from usecases.statistics.survival_utility import net_benefit_treat_all, splits
 
 _STEPS = 60
 """Most points of a curve over time."""
 
 
-def counted(follow: FollowUp) -> RiskTable:
-    """People with and without the event by the horizon at each risk; those lost are without."""
-    return RiskTable.of(follow.event == EVENT, follow.risk)
-
-
-def observed_over_time(follow: FollowUp, smallest: int) -> Columns:
+def observed_over_time(follow: FollowUp, smallest: int, unseen: set[str]) -> Columns:
     """The observed risks of the event and of death at times up to the horizon.
 
-    Between two points nobody, or at least ``smallest`` people, have the event; likewise die,
-    and are lost. Fewer deaths than that in all are not shown.
+    Between two points nobody, or at least ``smallest`` people, have the event; likewise die, and
+    are lost.
+
+    Parameters
+    ----------
+    follow : FollowUp
+    smallest : int
+    unseen : set of str
+        Numbers that are hidden: :func:`survival_cuts.hidden_ends`. With any of them, those still
+        followed are not told of; without the deaths, neither is their risk.
+
+    Returns
+    -------
+    dict
+        ``at_risk`` are those followed beyond the time, or to the horizon, without an event.
     """
     steps = np.linspace(0, follow.horizon, _STEPS + 1)
-    ended = (follow.event == EVENT, follow.event == DEATH)
-    lost = (follow.event == CENSORED) & ~follow.at_horizon
-    counts = []
-    for part in (*ended, lost):
-        through = np.searchsorted(follow.time[part], steps, side="right")
-        if not 0 < through[-1] < smallest:
-            counts.append(np.diff(through))
+    shown = [follow.event == EVENT]
+    if DEATHS not in unseen:
+        shown.append(follow.event == DEATH)
+    if not unseen:
+        shown.append((follow.event == CENSORED) & ~follow.at_horizon)
+    counts = [np.diff(np.searchsorted(follow.time[part], steps, side="right")) for part in shown]
     starts = merged_starts(counts, smallest)
     times = steps[[*starts[1:], _STEPS]]
     places = np.searchsorted(follow.times, times, side="right") - 1
@@ -53,14 +61,12 @@ def observed_over_time(follow: FollowUp, smallest: int) -> Columns:
     for name, incidence in (("event", follow.incidence), ("death", follow.death)):
         errors = incidence.standard_errors
         found = [_ends(incidence, errors, place) for place in places]
-        hide = name == "death" and 0 < follow.total_deaths < smallest
+        hide = name == "death" and DEATHS in unseen
         for column, index in ((name, 0), (f"{name}_lower", 1), (f"{name}_upper", 2)):
             columns[column] = [0.0, *(None if hide else row[index] for row in found)]
-    at_risk = follow.people - np.searchsorted(follow.time, times, side="left")
-    columns["at_risk"] = [
-        follow.people,
-        *(int(count) if count >= smallest or count == 0 else None for count in at_risk),
-    ]
+    gone = sum(np.add.reduceat(part, starts) for part in counts)
+    left = (follow.people - np.cumsum(gone)).tolist()
+    columns["at_risk"] = [follow.people, *([None] * len(left) if unseen else left)]
     return columns
 
 
@@ -73,14 +79,12 @@ def _ends(
     return float(incidence.risk[place]), quantity.lower, quantity.upper
 
 
-def roc(follow: FollowUp, table: RiskTable, smallest: int) -> Columns:
+def roc(follow: FollowUp, table: RiskTable, cuts: Cuts) -> Columns:
     """The ROC curve at the horizon, people weighted for censoring as in the AUC.
 
-    Between neighbouring points lie at least ``smallest`` people, and a threshold lies halfway
-    to the next lower risk, so that it is nobody's own.
+    A threshold lies halfway to the next lower risk, so that it is nobody's own.
     """
-    starts = discrimination.curve_starts(table, smallest, curves.MOST_POINTS)
-    starts = starts[starts > 0]
+    starts = cuts.ranking
     weight = follow.censoring.weight
     rates = []
     for part in (follow.event != EVENT, follow.event == EVENT):
@@ -89,9 +93,8 @@ def roc(follow: FollowUp, table: RiskTable, smallest: int) -> Columns:
         )
         above = np.cumsum(by_rank[::-1])[::-1]
         rates.append(np.minimum(1.0, above[starts] / above[0]))
-    cuts = (table.risk[starts] + table.risk[starts - 1]) / 2
     return {
-        "threshold": [None, *cuts.tolist(), 0.0],
+        "threshold": [None, *curves.risks_between(table, starts).tolist(), 0.0],
         "false_positive_rate": [0.0, *rates[0].tolist(), 1.0],
         "sensitivity": [0.0, *rates[1].tolist(), 1.0],
     }
@@ -107,9 +110,9 @@ def smoothed_calibration(
     return curves.smoothed_calibration(table, drawn, smallest)
 
 
-def calibration_groups(follow: FollowUp, table: RiskTable, smallest: int) -> Columns:
-    """Mean risk and observed risk in tenths of the people by risk."""
-    starts = tenths(table, smallest)
+def calibration_groups(follow: FollowUp, cuts: Cuts) -> Columns:
+    """Mean risk and observed risk in tenths of the people by risk, merged as the cuts say."""
+    starts = cuts.tenths
     number = np.searchsorted(starts, follow.risk_rank, side="right") - 1
     columns: Columns = {
         name: [] for name in ("predicted", "observed", "lower", "upper", "patients")
@@ -128,17 +131,15 @@ def calibration_groups(follow: FollowUp, table: RiskTable, smallest: int) -> Col
     return columns
 
 
-def threshold_rows(
-    follow: FollowUp, table: RiskTable, smallest: int
-) -> tuple[Columns, Columns, bool]:
-    """Measures at 99 thresholds, the decision curve, and whether numbers were hidden.
+def threshold_rows(follow: FollowUp, cuts: Cuts, smallest: int) -> tuple[Columns, Columns, bool]:
+    """Measures at the thresholds that the cuts tell of, the decision curve, and whether more hides.
 
     The numbers of people with and without the event on either side are estimates, rounded. One
-    below ``smallest`` is hidden, and with it the one that their sum would reveal it by; so is a
-    proportion of fewer people, and the net benefit where that few are above the threshold.
+    below ``smallest`` is hidden, and with it the one that their sum would reveal it by.
     """
     measures = ("sensitivity", "specificity", "ppv", "npv")
-    counts: Columns = {"threshold": utility.GRID.tolist()}
+    grid = utility.GRID[cuts.grid]
+    counts: Columns = {"threshold": grid.tolist()}
     pairs = (("true_positive", "false_negative"), ("false_positive", "true_negative"))
     for name in (*pairs[0], *pairs[1]):
         counts[name] = []
@@ -146,7 +147,7 @@ def threshold_rows(
         counts[name], counts[f"{name}_lower"], counts[f"{name}_upper"] = [], [], []
     gains: Columns = {"gain_over_all": [], "gain_lower": [], "gain_upper": []}
     any_hidden = False
-    for split in splits(follow, utility.GRID):
+    for split in splits(follow, grid):
         unknown = split.above.unknown or split.below.unknown
         for names in pairs:
             both = [round(split.shares[name] * follow.people) for name in names]
@@ -154,18 +155,13 @@ def threshold_rows(
             any_hidden |= hide
             for name, count in zip(names, both, strict=True):
                 counts[name].append(None if hide else count)
-        for name in (*measures, "net_benefit"):
-            if name != "net_benefit":
-                quantity = split.proportion(name, smallest)
-            elif 0 < split.above.people < smallest:
-                quantity = Quantity("")
-            else:
-                quantity = split.net_benefit()
+        quantities = {name: split.proportion(name, smallest) for name in measures}
+        quantities["net_benefit"] = split.net_benefit()
+        for name, quantity in quantities.items():
             counts[name].append(quantity.value)
             counts[f"{name}_lower"].append(quantity.lower)
             counts[f"{name}_upper"].append(quantity.upper)
-        few = 0 < split.below.people < smallest
-        gain = Quantity("") if few else split.gain_over_treat_all()
+        gain = split.gain_over_treat_all()
         for column, end in zip(gains.values(), (gain.value, gain.lower, gain.upper), strict=True):
             column.append(end)
     lower, upper = counts.pop("net_benefit_lower"), counts.pop("net_benefit_upper")
@@ -174,7 +170,7 @@ def threshold_rows(
         "net_benefit": counts["net_benefit"],
         "lower": lower,
         "upper": upper,
-        "treat_all": [net_benefit_treat_all(follow, float(at)) for at in utility.GRID],
+        "treat_all": [net_benefit_treat_all(follow, at) for at in grid.tolist()],
         **gains,
     }
     return counts, decision, any_hidden

@@ -34,6 +34,9 @@ class Attack:
         (scope, outcome) to {cut: rows at or above it}. A cut is a threshold, or a label.
     """
 
+    freedom = 1
+    """What the variance of net benefit is divided by is that much less than the rows."""
+
     def __init__(self, result: dict[str, Any]) -> None:
         self.result = result
         self.totals: dict[tuple[Scope, int], int] = {}
@@ -154,7 +157,9 @@ class Attack:
                 false = (true - benefit) / odds
             elif true is None and "error" in known:
                 # Two moments of a quantity that is 1, -odds or 0.
-                square = (known["error"] ** 2 * (people - 1) + known["net_benefit"] ** 2) * people
+                square = (
+                    known["error"] ** 2 * (people - self.freedom) + known["net_benefit"] ** 2
+                ) * people
                 false = (square - benefit) / (odds**2 + odds)
                 true = benefit + odds * false
         if known.get("ppv") and true is None and false is not None and known["ppv"] < 1:

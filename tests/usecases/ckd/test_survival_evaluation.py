@@ -417,7 +417,7 @@ def test_risks_of_0_and_1_are_told() -> None:
     found = evaluated(cohort, edged)
 
     assert found.warnings[0].code == "risk_of_0_or_1"
-    assert found.warnings[0].values == {"rows": 20}
+    assert found.warnings[0].values == {"at_least": 20}
     assert found.estimate("calibration_slope").value is not None
 
 
