@@ -4,9 +4,8 @@ Colours are names of CSS custom properties, ``var(--uc)``, which the browser res
 theme in use before it draws; so one stored result is drawn in light and dark, and in each use
 case's colour. :data:`COLOURS` lists the names in use.
 
-A trace named :data:`CHOSEN` follows the page's threshold slider: its ``meta`` holds the
-positions it may take, so that the browser moves it without knowing what the figure means
-(see :func:`follow`).
+A trace named :data:`CHOSEN` follows the page's slider: its ``meta`` holds the positions it may
+take, so that the browser moves it without knowing what the figure means (see :func:`follow`).
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 COLOURS: Mapping[str, str] = {
     "uc": "the use case's own colour: its first series",
     "uc-band": "the same, translucent: the interval around a line",
-    "ink": "text that must be read, the chosen threshold",
+    "ink": "text that must be read, what the slider moves",
     "ink-2": "axes, reference lines, quiet labels",
     "line": "grid lines",
     "paper": "the card behind the figure",
@@ -41,8 +40,8 @@ COLOURS: Mapping[str, str] = {
 }
 """Every custom property that a figure may name, and what it is for."""
 
-CHOSEN = "chosen threshold"
-"""Name of the trace that the threshold slider moves."""
+CHOSEN = "chosen"
+"""Name of a trace that the page's slider moves."""
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 HEIGHT = 340
@@ -131,32 +130,36 @@ def empty_figure(reason: str) -> go.Figure:
 
 
 def follow(
-    thresholds: Sequence[float],
+    parameter: str,
+    at: Sequence[float],
     x: Sequence[Sequence[float | None]],
-    y: Sequence[Sequence[float | None]],
+    y: Sequence[Sequence[Any]],
     text: Sequence[Sequence[str]] | None = None,
 ) -> dict[str, Any]:
     """The ``meta`` of a trace that follows the slider: at ``at[i]`` it has ``x[i]``, ``y[i]``.
 
     Parameters
     ----------
-    thresholds
-        The positions of the slider, ascending.
+    parameter
+        The column of the explorer's curve that is followed; the trace stands at the value of
+        ``at`` that is nearest to it.
+    at
+        The positions of the trace.
     x, y
-        For each threshold the coordinates of the trace's points; null where a count is hidden.
+        For each position the coordinates of the trace's points; null where a count is hidden.
     text
-        For each threshold the labels of the points.
+        For each position the labels of the points.
 
     Raises
     ------
     ValueError
         If the lengths differ.
     """
-    lists = [thresholds, x, y] + ([] if text is None else [text])
+    lists = [at, x, y] + ([] if text is None else [text])
     if len({len(values) for values in lists}) != 1:
         found = ", ".join(str(len(values)) for values in lists)
-        raise ValueError(f"A trace that follows needs one position a threshold; found {found}.")
-    meta = {"follows": "threshold", "at": list(thresholds), "x": list(x), "y": list(y)}
+        raise ValueError(f"A trace that follows needs one place a position; found {found}.")
+    meta = {"follows": parameter, "at": list(at), "x": list(x), "y": list(y)}
     if text is not None:
         meta["text"] = list(text)
     return meta

@@ -1,11 +1,11 @@
-"""The marks that figures are made of: bands, lines to compare with, labels, the chosen threshold.
+"""The marks that figures are made of: bands, lines to compare with, labels, what is chosen.
 
 No Django.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portal.figures import CHOSEN, colour, follow, headline
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from portal.result import Curve, Result
-    from portal.usecase import Translate
+    from portal.usecase import Explorer, Translate
 
     Numbers = Sequence[float | None]
 
@@ -116,22 +116,31 @@ def column(curve: Curve, name: str) -> list[Any]:
     return curve.columns[name]
 
 
+def at_least(value: float) -> str:
+    """A risk at or above which one acts, as the label of a mark: "≥ 10%"."""
+    return f"{NO_BREAK}\N{GREATER-THAN OR EQUAL TO}{NO_BREAK}{percent(value)}"
+
+
 def chosen(
     result: Result,
+    explorer: Explorer,
     x: str,
     y: str,
-    _: Translate,
     *,
+    say: Callable[[float], str] = at_least,
+    said: str = "",
     scale: float = 1,
     drop: float | None = None,
     beside: str = "top right",
 ) -> list[go.Scatter]:
-    """The marker of the chosen threshold, which follows the slider along ``thresholds``.
+    """The marker of what is chosen, which follows the slider along the explorer's curve.
 
     Parameters
     ----------
     x, y
-        Columns of the curve ``thresholds``, or "1 - specificity".
+        Columns of that curve; "1 - specificity" is what is left of a column to 1.
+    say, said
+        Writes the value of that column, by default the chosen one, as the marker's label.
     scale
         Multiplies y.
     drop
@@ -142,36 +151,39 @@ def chosen(
     Returns
     -------
     list
-        One trace; none where the result has no such curve or no threshold.
+        One trace; none where the result has no such curve.
     """
     import plotly.graph_objects as go
 
-    curve, first = result.curves.get("thresholds"), thresholds_of(result)[:1]
-    if curve is None or not first:
+    curve = result.curves.get(explorer.curve)
+    if curve is None or not curve.columns[explorer.parameter]:
         return []
-    at = column(curve, "threshold")
-    xs = (
-        [None if value is None else 1 - value for value in column(curve, "specificity")]
-        if x == "1 - specificity"
-        else column(curve, x)
-    )
-    ys = [None if value is None else scale * value for value in column(curve, y)]
+    at = column(curve, explorer.parameter)
+    xs = _column_or_rest(curve, x)
+    ys = [None if value is None else scale * value for value in _column_or_rest(curve, y)]
     points = [
         (None, None) if None in pair else pair for pair in zip(xs, ys, strict=True)
     ]  # a count that is hidden hides the marker, on both axes
-    labels = [f"{NO_BREAK}≥{NO_BREAK}{percent(threshold)}" for threshold in at]
+    labels = [
+        "" if value is None else say(value) for value in column(curve, said or explorer.parameter)
+    ]
     if drop is None:
         places = follow(
-            at, [[px] for px, _py in points], [[py] for _px, py in points], [[t] for t in labels]
+            explorer.parameter,
+            at,
+            [[px] for px, _py in points],
+            [[py] for _px, py in points],
+            [[text] for text in labels],
         )
     else:
         places = follow(
+            explorer.parameter,
             at,
             [[px, px] for px, _py in points],
             [[py, None if py is None else drop] for _px, py in points],
             [[text, ""] for text in labels],
         )
-    now = min(range(len(at)), key=lambda index: abs(at[index] - first[0]))
+    now = start_of(explorer, result, at)
     return [
         go.Scatter(
             x=places["x"][now],
@@ -192,6 +204,20 @@ def chosen(
             hoverinfo="skip",
         )
     ]
+
+
+def start_of(explorer: Explorer, result: Result, at: Sequence[float]) -> int:
+    """The place in ``at`` that a figure first shows: the explorer's start, else the middle."""
+    start = explorer.start(result)
+    target = sorted(at)[len(at) // 2] if start is None else start
+    return min(range(len(at)), key=lambda place: abs(at[place] - target))
+
+
+def _column_or_rest(curve: Curve, name: str) -> list[Any]:
+    """A column, or with "1 - " before its name what is left of it to 1."""
+    if not name.startswith("1 - "):
+        return column(curve, name)
+    return [None if value is None else 1 - value for value in column(curve, name[4:])]
 
 
 def thresholds_of(result: Result) -> list[float]:

@@ -111,36 +111,62 @@ class Followed:
     """A number that follows an explorer's slider."""
 
     column: str
-    """Of the explorer's curve; with ``<column>_lower`` and ``<column>_upper`` where it has them."""
+    """Of the explorer's curve; null where it is hidden."""
     label: str
     format: str
-    """``percent:1``, ``number:2``, ``count``, ``days:0`` or ``thousand:1`` (a share, per 1,000)."""
+    """As :func:`portal.showcase.numbers.formatted` takes it: ``percent:1``, ``number:2``."""
+    interval: tuple[str, str] | None = None
+    """The columns of its ends; None: ``<column>_lower`` and ``<column>_upper``, if there."""
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        return self.interval or (f"{self.column}_lower", f"{self.column}_upper")
 
 
 @dataclass(frozen=True)
 class Explorer:
-    """A slider that walks along one stored curve and says in words what a choice leads to."""
+    """A slider that walks along one stored curve and says in words what a choice leads to.
+
+    The page, the script and the address know nothing else of it. A figure's marks follow it that
+    were drawn with :func:`portal.marks.chosen`.
+    """
 
     curve: str
     """Key of ``Result.curves``; its rows are the positions of the slider."""
     parameter: str
     """The column that is chosen, and its name in the page's address."""
+    label: str
+    """What is chosen: the name of the slider."""
     title: str
     """With ``{at}`` for the chosen value: "If we act above a risk of {at}"."""
     format: str
     """Of the chosen value; as :attr:`Followed.format`."""
     start: Callable[[Result], float | None]
-    """The position that the page first shows, as the protocol has it; None: the middle."""
+    """The value that the page first shows, as the protocol has it; None: the middle row."""
     followed: tuple[Followed, ...]
     sentence: str
-    """What the choice leads to, with the columns' names in braces for their values, and
-    ``{found} {alarms} {missed} {flagged}`` (of 1,000 people) where the curve holds the four
-    counts of a confusion table."""
+    """What the choice leads to. Columns stand in braces, ``{sensitivity}`` as it is shown below
+    the slider, or ``{sensitivity:of:10}`` in a format of its own; and ``{found} {alarms} {missed}
+    {flagged}``, of 1,000 people, where the curve holds the four counts of a confusion table."""
     hidden: str
     """Said instead where a value of the sentence is hidden."""
     event: str = ""
     no_event: str = ""
+    flagged: str = ""
+    not_flagged: str = ""
     """Heads of the confusion table, which is shown where the curve holds its four counts."""
+
+
+@dataclass(frozen=True)
+class At:
+    """What a measure may be taken at, in words."""
+
+    key: str
+    """As in ``Estimate.at``."""
+    words: str
+    """With ``{value}``: "score {value}"."""
+    format: str
+    """Of the value; as :attr:`Followed.format`."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +238,12 @@ class Task:
     """Results of one model, one a site, in; the measures that pool, over these sites, out."""
     explorer: Explorer | None = None
     cases: CaseView | None = None
+    at: tuple[At, ...] = ()
+    """What measures are taken at, in words; what is missing here is shown as it is."""
+    counted: str = gettext_noop("Patients")
+    """What ``patients`` counts, as the head of a column of counts."""
+    population: str = gettext_noop("{patients} patients, {events} events")
+    """Whom the result is about, with keys of ``Result.population`` in braces."""
 
     def table(self, name: str) -> TableSchema:
         """The schema of the table called ``name``; LookupError if the task has none."""

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from django.utils.translation import gettext
 
 from portal.evaluations.protocols import as_text
-from portal.figures import Forest, curve_table, figure_json, forest, headline
+from portal.figures import Forest, curve_table, figure_json, forest
 from portal.result import Curve, Estimate, Note, Result
+from portal.showcase.explorer import Explored, explored
+from portal.showcase.numbers import count, formatted, number
 from portal.usecase import Figure, Finding, Measure, Protocol, Task
 
 if TYPE_CHECKING:
     from portal.evaluations.models import Evaluation
-
-EXPLORED = "thresholds"
-"""The curve that the threshold slider walks along."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
     """The headline measures that the result holds."""
     found = []
     for key in task.headline:
-        estimate = headline(result, key)
+        estimate = leading(task, result, key)
         if estimate is None:
             continue
         measure = task.measure(key)
@@ -57,10 +56,22 @@ def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
         if estimate.at:
             label = gettext("%(measure)s at %(threshold)s") % {
                 "measure": label,
-                "threshold": taken_at(estimate),
+                "threshold": taken_at(task, estimate.at),
             }
         found.append(Card(measure, estimate, finding.sentences.get(key, ""), label))
     return found
+
+
+def leading(task: Task, result: Result, key: str) -> Estimate | None:
+    """The estimate of everyone that a card shows: of several, the one where the slider starts."""
+    found = [e for e in result.estimates if e.measure == key and e.subgroup is None]
+    start = task.explorer.start(result) if task.explorer and len(found) > 1 else None
+    if task.explorer and start is not None:
+        target, parameter = start, task.explorer.parameter
+        along = [(abs(e.at[parameter] - target), e) for e in found if e.at and parameter in e.at]
+        if along:
+            return min(along, key=lambda pair: pair[0])[1]
+    return found[0] if found else None
 
 
 def figures(task: Task, result: Result, addresses: Mapping[str, str]) -> list[DrawnFigure]:
@@ -92,8 +103,14 @@ def _table(key: str, curve: Curve, address: str) -> dict[str, Any]:
 
 def forests(task: Task, result: Result) -> list[tuple[Measure, Forest]]:
     """The headline measures site by site, where the result has sites."""
-    drawn = [(task.measure(key), forest(result, key)) for key in task.headline]
+    drawn = [(task.measure(key), _forest(task, result, key)) for key in task.headline]
     return [(measure, plot) for measure, plot in drawn if plot.rows]
+
+
+def _forest(task: Task, result: Result, key: str, column: str | None = None) -> Forest:
+    """A forest of what the card of ``key`` shows."""
+    shown = leading(task, result, key)
+    return forest(result, key, column=column, at=shown.at if shown else None)
 
 
 def subgroup_forests(task: Task, result: Result) -> list[tuple[str, Measure, Forest]]:
@@ -102,21 +119,29 @@ def subgroup_forests(task: Task, result: Result) -> list[tuple[str, Measure, For
     return [
         (column, measure, plot)
         for column in result.protocol.get("subgroups", [])
-        if (plot := forest(result, measure.key, column=column)).rows
+        if (plot := _forest(task, result, measure.key, column)).rows
     ]
 
 
-def chosen_row(result: Result, asked: str | None) -> dict[str, Any] | None:
-    """The row of the slider's curve at the threshold asked for, or at the protocol's first."""
-    curve = result.curves.get(EXPLORED)
-    if curve is None or not curve.columns.get("threshold"):
+def explored_at(task: Task, result: Result, asked: Mapping[str, str]) -> Explored | None:
+    """The slider's card, at the value that the address asks for or at the protocol's."""
+    if task.explorer is None:
         return None
+    return explored(task.explorer, result, asked.get(task.explorer.parameter))
+
+
+def population(task: Task, result: Result) -> str:
+    """Whom the result is about, in words: "3,000 patients, 412 events"."""
+    found = result.population
+    words = {
+        name: number(value) if isinstance(value, float) else count(value)
+        for name, value in found.items()
+        if value is None or isinstance(value, int | float)
+    }
     try:
-        wanted = float(asked) if asked else float(result.protocol["thresholds"][0])
-    except (KeyError, IndexError, ValueError):
-        wanted = 0.1
-    rows = curve.rows
-    return min(rows, key=lambda row: abs(float(row["threshold"] or 0) - wanted))
+        return gettext(task.population).format(**words)
+    except KeyError:  # a result of an engine that did not count that yet
+        return ""
 
 
 def notes(result: Result) -> list[Note]:
@@ -151,20 +176,24 @@ def estimate_rows(task: Task, result: Result) -> list[EstimateRow]:
         EstimateRow(
             task.measure(estimate.measure),
             estimate,
-            taken_at(estimate),
+            taken_at(task, estimate.at),
             f"{estimate.subgroup.column}: {estimate.subgroup.value}" if estimate.subgroup else "",
         )
         for estimate in result.estimates
     ]
 
 
-def taken_at(estimate: Estimate) -> str:
-    """What the estimate is taken at, in words: "10%" of a threshold."""
-    at = estimate.at or {}
-    return ", ".join(
-        f"{100 * value:.3g}%" if name == "threshold" else f"{name.replace('_', ' ')} {value:g}"
-        for name, value in at.items()
-    )
+def taken_at(task: Task, at: Mapping[str, float] | None) -> str:
+    """What an estimate is taken at, in words: "10%" of a threshold."""
+    words, known = [], {declared.key: declared for declared in task.at}
+    for name, value in (at or {}).items():
+        declared = known.get(name)
+        if declared is None:
+            words.append(f"{name.replace('_', ' ')} {value:g}")
+        else:
+            said = formatted(value, declared.format)
+            words.append(gettext(declared.words).format(value=said))
+    return ", ".join(words)
 
 
 def protocol_lines(task: Task, protocol: Mapping[str, Any]) -> list[tuple[str, str]]:

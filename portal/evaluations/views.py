@@ -189,7 +189,6 @@ def _curve_address(evaluation: Evaluation, key: str) -> str:
 def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, Any]:
     result, task = _result(evaluation), evaluation.declared_task
     finding = presentation.find(task, result)
-    explored = result.curves.get(presentation.EXPLORED)
     curves = {key: _curve_address(evaluation, key) for key in result.curves}
     return {
         "result": result,
@@ -199,8 +198,8 @@ def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, A
         "figures": presentation.figures(task, result, curves),
         "forests": presentation.forests(task, result),
         "subgroup_forests": presentation.subgroup_forests(task, result),
-        "explored": explored,
-        "chosen": presentation.chosen_row(result, request.GET.get("threshold")),
+        "explored": presentation.explored_at(task, result, request.GET),
+        "population": presentation.population(task, result),
         "notes": presentation.notes(result),
         "protocol": presentation.protocol_lines(task, result.protocol),
         "estimates": presentation.estimate_rows(task, result),

@@ -1,5 +1,5 @@
 // Draws the figures of a page with plotly.js: each once it comes near the screen, in the colours
-// of the theme, following the threshold slider. Figures are JSON written by the server; colours in
+// of the theme, following the result's slider. Figures are JSON written by the server; colours in
 // it are names of custom properties, "var(--uc)".
 
 const script = document.querySelector("script[data-plotly]");
@@ -68,7 +68,7 @@ function separators() {
 }
 
 const drawn = new Map(); // container -> the figure as the server wrote it
-let chosen = null; // the threshold, where the page has a slider
+let chosen = null; // where the page's slider stands: the row of its curve
 
 function nearest(values, target) {
   let best = 0;
@@ -78,13 +78,14 @@ function nearest(values, target) {
   return best;
 }
 
-// A trace that follows says where it stands at each threshold: meta {follows, at, x, y, text}.
+// A trace that follows says where it stands at each value of a column: meta {follows, at, x, y, text}.
 function follow(figure) {
   if (chosen === null) return [];
   const moved = [];
   figure.data.forEach((trace, index) => {
-    if (trace.meta?.follows !== "threshold" || !trace.meta.at.length) return;
-    const place = nearest(trace.meta.at, chosen);
+    const value = chosen[trace.meta?.follows];
+    if (typeof value !== "number" || !trace.meta.at.length) return;
+    const place = nearest(trace.meta.at, value);
     trace.x = trace.meta.x[place];
     trace.y = trace.meta.y[place];
     if (trace.meta.text) trace.text = trace.meta.text[place];
@@ -170,8 +171,8 @@ function redraw() {
 document.addEventListener("theme:change", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
-document.addEventListener("threshold:change", ({ detail }) => {
-  chosen = detail.threshold;
+document.addEventListener("explorer:change", ({ detail }) => {
+  chosen = detail;
   for (const [container, figure] of drawn) {
     const moved = follow(figure);
     if (!moved.length) continue;

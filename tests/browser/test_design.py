@@ -17,9 +17,10 @@ from django.template import Context, engines
 from django.test import RequestFactory
 from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from portal.figures import Forest, ForestRow, colour, follow
-from portal.result import Curve, Estimate
-from portal.usecase import Measure, UseCase
+from portal.figures import CHOSEN, Forest, ForestRow, colour, follow
+from portal.result import Curve, Estimate, Result
+from portal.showcase.explorer import explored
+from portal.usecase import Explorer, Followed, Measure, UseCase
 
 pytestmark = pytest.mark.browser
 
@@ -53,7 +54,7 @@ RESULT = (
     '<h2>What was found</h2><div class="two">'
     '{% include "components/_figure.html" with slug="roc" question="How well does it rank?" '
     'figure=figure table=table csv_url="/roc.csv" only %}'
-    "{% threshold_explorer curve 0.1 %}</div>"
+    "{% result_explorer explored %}</div>"
     '<section class="card"><h3>Sites</h3>{% forest_plot forest auroc "Site" "Patients" %}</section>'
     "{% endblock %}"
 )
@@ -63,28 +64,58 @@ def estimate(value: float, lower: float, upper: float) -> Estimate:
     return Estimate(measure="auroc", value=value, lower=lower, upper=upper, method="DeLong")
 
 
-def curve() -> Curve:
-    return Curve(
-        method="Wilson",
-        columns={
-            "threshold": [0.05, 0.1, 0.2],
-            "true_positive": [90, 80, 50],
-            "false_positive": [400, 200, 50],
-            "false_negative": [10, 20, None],
-            "true_negative": [500, 700, 850],
-            "sensitivity": [0.9, 0.8, 0.5],
-            "sensitivity_lower": [0.826, 0.711, 0.404],
-            "sensitivity_upper": [0.945, 0.867, 0.596],
-        },
+STYLES = (
+    *("count", "number:2", "percent:1", "thousand:1", "significant:3", "share:3"),
+    *("of:10", "days:0"),
+)
+EXPLORER = Explorer(
+    curve="thresholds",
+    parameter="threshold",
+    label="Threshold",
+    title="If we act above a risk of {at}",
+    format="share:3",
+    start=lambda result: 0.1,
+    followed=(
+        Followed("sensitivity", "Sensitivity", "percent:1"),
+        *(Followed(f"like_{style}", style, style) for style in STYLES),
+    ),
+    sentence="Of 1,000 people, {flagged} are flagged: {found} with the event.",
+    hidden="Too few people stand on one side of this threshold to show the counts.",
+)
+
+
+def result() -> Result:
+    columns: dict[str, list[Any]] = {
+        "threshold": [0.05, 0.1, 0.2],
+        "true_positive": [90, 80, 50],
+        "false_positive": [400, 200, 50],
+        "false_negative": [10, 20, None],
+        "true_negative": [500, 700, 850],
+        "sensitivity": [0.9, 0.8, 0.5],
+        "sensitivity_lower": [0.826, 0.711, 0.404],
+        "sensitivity_upper": [0.945, 0.867, 0.596],
+        **{f"like_{style}": [0.965, 0.0625, 1234.5] for style in STYLES if style != "of:10"},
+        "like_of:10": [0.965, 0.0625, 1],
+        "like_days:0": [1, 14, None],
+    }
+    return Result(
+        use_case="ckd",
+        task="binary",
+        engine="test",
+        protocol={},
+        inputs={},
+        population={},
+        estimates=[],
+        curves={"thresholds": Curve(method="Wilson", columns=columns)},
     )
 
 
 def figure() -> dict[str, Any]:
-    places = follow([0.05, 0.1, 0.2], [[0.4], [0.2], [0.06]], [[0.9], [0.8], [0.5]])
+    places = follow("threshold", [0.05, 0.1, 0.2], [[0.4], [0.2], [0.06]], [[0.9], [0.8], [0.5]])
     return {
         "data": [
             {"x": [0, 0.2, 1], "y": [0, 0.8, 1], "line": {"color": colour("uc")}},
-            {"x": [0.2], "y": [0.8], "name": "chosen threshold", "mode": "markers", "meta": places},
+            {"x": [0.2], "y": [0.8], "name": CHOSEN, "mode": "markers", "meta": places},
         ],
         "layout": {"paper_bgcolor": "rgba(0,0,0,0)", "font": {"color": colour("ink")}},
     }
@@ -97,7 +128,7 @@ def result_page() -> str:
         "section": "results",
         "auroc": AUROC,
         "estimate": estimate(0.822, 0.807, 0.837),
-        "curve": curve(),
+        "explored": explored(EXPLORER, result()),
         "figure": figure(),
         "table": {"head": ["threshold", "sensitivity"], "rows": [["10%", "80%"]]},
         "forest": Forest(
@@ -215,7 +246,7 @@ def test_the_slider_moves_the_table_the_words_the_chart_and_the_address(open_pag
     expect(page.locator("[data-value=true_positive]")).to_have_text("50")
     assert cell(page, "false_negative") == "too few to show"
     assert cell(page, "sensitivity") == "50.0%"
-    assert page.locator("[data-range=sensitivity]").inner_text() == "40.4% to 59.6%"
+    assert page.locator("[data-lower=sensitivity_lower]").inner_text() == "40.4% to 59.6%"
     assert slider.get_attribute("aria-valuetext") == "20%"
     assert "Too few people" in page.locator("output").inner_text()
     page.wait_for_function("document.querySelector('.plot').data[1].x[0] === 0.06")
@@ -229,6 +260,18 @@ def test_the_threshold_in_the_address_is_the_one_shown(open_page: Open) -> None:
     assert cell(page, "true_positive") == "90"
     assert chosen_point(page) == [0.4, 0.9]
     assert "490 are flagged: 90 with the event" in page.locator("output").inner_text()
+
+
+@pytest.mark.parametrize("asked", ["0.05", "0.1", "0.2"])
+def test_the_script_writes_every_number_as_the_server_does(open_page: Open, asked: str) -> None:
+    page = open_page(f"/result?threshold={asked}", viewport=viewport(1280))
+    card = explored(EXPLORER, result(), asked)
+    assert card is not None
+    for number in card.numbers:
+        shown = page.locator(f"[data-value='{number.column}']")
+        expect(shown).to_have_text(number.value)
+    assert page.locator("output").inner_text() == card.sentence
+    assert page.locator("[data-at]").inner_text() == card.at
 
 
 def test_where_the_chart_cannot_be_drawn_its_table_opens(open_page: Open) -> None:

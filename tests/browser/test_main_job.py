@@ -99,7 +99,7 @@ def test_a_partner_evaluates_a_kidney_risk_model_end_to_end(
     expect(card).to_contain_text(f"{auroc.lower:.3f} to {auroc.upper:.3f}")
 
     # The slider moves the confusion table, and the address keeps it
-    slider = page.locator("form[data-threshold-explorer] input[type=range]")
+    slider = page.locator("form[data-explorer] input[type=range]")
     flagged = page.locator("[data-value=true_positive]").first
     before = flagged.inner_text()
     slider.focus()

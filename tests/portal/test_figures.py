@@ -90,11 +90,11 @@ def test_an_empty_figure_gives_the_reason_and_escapes_it() -> None:
 
 
 def test_a_trace_that_follows_needs_a_position_for_every_threshold() -> None:
-    meta = follow([0.1, 0.2], [[1], [None]], [[2], [None]], [["10%"], ["20%"]])
+    meta = follow("threshold", [0.1, 0.2], [[1], [None]], [[2], [None]], [["10%"], ["20%"]])
     assert meta["follows"] == "threshold"
     assert meta["at"] == [0.1, 0.2]
     with pytest.raises(ValueError, match="found 2, 1, 2"):
-        follow([0.1, 0.2], [[1]], [[2], [3]])
+        follow("threshold", [0.1, 0.2], [[1]], [[2], [3]])
 
 
 def test_a_table_to_read_has_words_and_few_digits_and_a_file_has_them_all() -> None:

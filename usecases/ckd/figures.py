@@ -21,6 +21,7 @@ from portal.marks import (
 )
 from portal.usecase import Figure, Translate, gettext_noop
 from usecases.ckd.calibration_figure import draw_calibration, risk_shown
+from usecases.ckd.explorers import RISK
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -52,7 +53,7 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
                 + _("false positives {value}").format(value="%{x:.1%}")
                 + "<extra></extra>",
             ),
-            *chosen(result, "1 - specificity", "sensitivity", _, beside="bottom right"),
+            *chosen(result, RISK, "1 - specificity", "sensitivity", beside="bottom right"),
         ]
     )
     auroc = headline(result, "auroc")
@@ -111,7 +112,7 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
             + "<extra></extra>",
         )
     )
-    figure.add_traces(chosen(result, "sensitivity", "ppv", _))
+    figure.add_traces(chosen(result, RISK, "sensitivity", "ppv"))
     average = headline(result, "average_precision")
     if average is not None and average.value is not None:
         interval = ""
@@ -181,7 +182,7 @@ def draw_decision(result: Result, _: Translate) -> go.Figure:
                 + _("model: {value} per 1,000").format(value="%{y:.1f}")
                 + "<extra></extra>",
             ),
-            *chosen(result, "threshold", "net_benefit", _, scale=1000, drop=bottom),
+            *chosen(result, RISK, "threshold", "net_benefit", scale=1000, drop=bottom),
         ]
     )
     label(figure, most, 0, _("treat none"), xanchor="right", yanchor="top")

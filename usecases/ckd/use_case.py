@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from portal.usecase import Measure, Task, UseCase, gettext_noop
+from portal.usecase import At, Measure, Task, UseCase, gettext_noop
 from usecases.ckd.evaluation import ENGINE, POOLED, BinaryProtocol, evaluate_binary
+from usecases.ckd.explorers import RISK, RISK_BY_HORIZON
 from usecases.ckd.figures import FIGURES
 from usecases.ckd.findings import find
 from usecases.ckd.survival_evaluation import ENGINE as SURVIVAL_ENGINE
@@ -208,6 +209,8 @@ MEASURES = (
     ),
 )
 
+AT = (At("threshold", "{value}", "share:3"),)
+
 BINARY = Task(
     slug="binary",
     title=gettext_noop("Risk of a yes/no outcome"),
@@ -226,6 +229,8 @@ BINARY = Task(
     find=find,
     engine=ENGINE,
     pool=partial(pooled_over, scales=POOLED),
+    explorer=RISK,
+    at=AT,
 )
 
 SURVIVAL = Task(
@@ -245,6 +250,8 @@ SURVIVAL = Task(
     find=find_survival,
     engine=SURVIVAL_ENGINE,
     pool=partial(pooled_over, scales=SURVIVAL_POOLED),
+    explorer=RISK_BY_HORIZON,
+    at=AT,
 )
 
 USE_CASE = UseCase(

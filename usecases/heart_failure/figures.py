@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from portal.figures import CHOSEN, colour, empty_figure, follow, headline
-from portal.marks import band, column, label, share_axis, why
+from portal.figures import colour, empty_figure, headline
+from portal.marks import NO_BREAK, band, chosen, column, label, share_axis, why
 from portal.result import Curve
 from portal.usecase import Figure, Translate, gettext_noop
+from usecases.heart_failure.explorers import BURDEN
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -85,7 +86,17 @@ def draw_free_response(result: Result, _: Translate) -> go.Figure:
                 xshift=8 if left else -8,
                 yshift=-6,
             )
-    figure.add_traces(_chosen(result))
+    figure.add_traces(
+        chosen(
+            result,
+            BURDEN,
+            "unexplained_alert_rate",
+            "event_sensitivity",
+            say=_at_least,
+            said="threshold",
+            beside="top left",
+        )
+    )
     top = max(shown)
     figure.update_xaxes(
         title_text=_("unexplained alerts per patient-year"), range=[-0.015 * top, 1.015 * top]
@@ -133,37 +144,8 @@ def _rising(result: Result) -> Curve | None:
     )
 
 
-def _chosen(result: Result) -> list[go.Scatter]:
-    """The marker that follows a slider along the rows of the curve ``burden``."""
-    import plotly.graph_objects as go
-
-    curve = result.curves.get("burden")
-    threshold = result.protocol.get("threshold")
-    if curve is None or threshold is None or not curve.columns["threshold"]:
-        return []
-    at = column(curve, "threshold")
-    places = follow(
-        at,
-        [[value] for value in column(curve, "unexplained_alert_rate")],
-        [[value] for value in column(curve, "event_sensitivity")],
-        [[f" ≥ {value:.3g}"] for value in at],
-    )
-    now = min(range(len(at)), key=lambda index: abs(at[index] - threshold))
-    return [
-        go.Scatter(
-            x=places["x"][now],
-            y=places["y"][now],
-            text=places["text"][now],
-            mode="markers+text",
-            name=CHOSEN,
-            meta=places,
-            textposition="top left",
-            textfont={"size": 13, "color": colour("ink")},
-            marker={"color": colour("ink"), "size": 11, "symbol": "diamond"},
-            cliponaxis=False,
-            hoverinfo="skip",
-        )
-    ]
+def _at_least(score: float) -> str:
+    return f"{NO_BREAK}≥{NO_BREAK}{score:.3g}"
 
 
 def draw_burden(result: Result, _: Translate) -> go.Figure:
@@ -210,17 +192,15 @@ def draw_burden(result: Result, _: Translate) -> go.Figure:
                 hoverinfo="skip",
             )
         )
-        label(
-            figure,
-            threshold,
-            rate.value,
-            "<b>" + _("as evaluated") + "</b>",
-            xanchor="left",
-            yanchor="bottom",
-            name="uc",
-            xshift=6,
-            yshift=4,
+    figure.add_traces(
+        chosen(
+            result,
+            BURDEN,
+            "threshold",
+            "unexplained_alert_rate",
+            say=lambda value: NO_BREAK + _("{value} a year").format(value=f"{value:.2f}"),
         )
+    )
     rates, thresholds = column(curve, "unexplained_alert_rate"), column(curve, "threshold")
     evaluated = 0.0 if rate is None or rate.value is None else rate.value
     top = min(max(rates), max(MOST_ALERTS, 1.3 * evaluated)) * 1.04

@@ -8,6 +8,7 @@ from portal.usecase import Measure, Task, UseCase, gettext_noop
 from usecases.estimates import pooled_over
 from usecases.heart_failure.cases import PATIENTS
 from usecases.heart_failure.evaluation import ENGINE, POOLED, evaluate_alerts
+from usecases.heart_failure.explorers import BURDEN
 from usecases.heart_failure.figures import FIGURES
 from usecases.heart_failure.findings import find
 from usecases.heart_failure.protocol import AlertsProtocol
@@ -111,6 +112,8 @@ ALERTS_TASK = Task(
     engine=ENGINE,
     pool=partial(pooled_over, scales=POOLED),
     cases=PATIENTS,
+    explorer=BURDEN,
+    population=gettext_noop("{patients} patients, {patient_years} patient-years, {events} events"),
 )
 
 USE_CASE = UseCase(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from portal.figures import colour, empty_figure, headline
-from portal.marks import band, column, label, reference, share_axis, why
+from portal.figures import CHOSEN, colour, empty_figure, follow, headline
+from portal.marks import DASH, NO_BREAK, band, chosen, column, label, reference, share_axis, why
 from portal.usecase import Figure, Translate, gettext_noop
+from usecases.metastasis.explorers import FALSE_MARKS
 from usecases.metastasis.lung_findings import AT, title_estimate
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ def draw_froc(result: Result, _: Translate) -> go.Figure:
                 + _("lesions found {value}").format(value="%{y:.1%}")
                 + "%{customdata}<extra></extra>",
             ),
+            *chosen(
+                result,
+                FALSE_MARKS,
+                AT,
+                "sensitivity",
+                say=lambda value: f"{value:.3g}{NO_BREAK}",
+                beside="top left",
+            ),
         ]
     )
     cpm = headline(result, "cpm")
@@ -102,76 +111,121 @@ def _corner(figure: go.Figure, text: str, estimate: Estimate) -> None:
 
 
 def draw_sizes(result: Result, _: Translate) -> go.Figure:
-    """Share of lesions found in each band of diameters, with its interval."""
+    """Share of lesions found in each band of diameters, with its interval.
+
+    It follows the slider from one operating point of the protocol to the next.
+    """
     import plotly.graph_objects as go
 
     curve, shown = result.curves.get("sensitivity_by_size"), title_estimate(result)
     if curve is None or shown is None or shown.at is None:
         return empty_figure(why(result, "cpm", _))
-    rows = [row for row in curve.rows if row[AT] == shown.at[AT] and row["sensitivity"] is not None]
-    if not rows:
+    places = sorted({float(row[AT] or 0) for row in curve.rows})
+    bands = {at: [row for row in curve.rows if row[AT] == at] for at in places}
+    # A band that is hidden at one operating point has too few lesions at all.
+    names = [str(row["size"]) for row in bands[shown.at[AT]] if row["sensitivity"] is not None]
+    if not names:
         return empty_figure(_("No band of diameters holds enough lesions."))
-    names = [str(row["size"]) for row in rows]
-    value = [float(row["sensitivity"] or 0) for row in rows]
-    lower = [
-        value[i] if row["lower"] is None else float(row["lower"]) for i, row in enumerate(rows)
-    ]
-    upper = [
-        value[i] if row["upper"] is None else float(row["upper"]) for i, row in enumerate(rows)
-    ]
+    rows = {at: [row for row in bands[at] if row["size"] in names] for at in places}
+    now = places.index(shown.at[AT])
+    ends = [_ends(rows[at]) for at in places]
+    values: list[list[Any]] = [[row["sensitivity"] for row in rows[at]] for at in places]
+    lines = list(range(len(names)))
+    doubled = [place for line in lines for place in (line, line, None)]
+    intervals = follow(AT, places, ends, [doubled] * len(places))
+    points = follow(AT, places, values, [lines] * len(places))
     figure = go.Figure(
         [
             go.Scatter(
-                x=value,
-                y=names,
+                x=intervals["x"][now],
+                y=intervals["y"][now],
+                mode="lines",
+                name=CHOSEN,
+                meta=intervals,
+                line={"color": colour("uc"), "width": 2},
+                hoverinfo="skip",
+            ),
+            go.Scatter(
+                x=points["x"][now],
+                y=points["y"][now],
                 mode="markers",
-                name=_("lesions found"),
+                name=CHOSEN,
+                meta=points,
                 marker={"color": colour("uc"), "size": 11},
-                error_x={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": [high - at for high, at in zip(upper, value, strict=True)],
-                    "arrayminus": [at - low for low, at in zip(lower, value, strict=True)],
-                    "color": colour("uc"),
-                    "thickness": 2,
-                    "width": 0,
-                },
                 customdata=[
-                    [f"{100 * low:.1f}%\N{EN DASH}{100 * high:.1f}%", _lesions(row["lesions"], _)]
-                    for low, high, row in zip(lower, upper, rows, strict=True)
+                    [name, _lesions(row["lesions"], _)]
+                    for name, row in zip(names, rows[places[now]], strict=True)
                 ],
-                hovertemplate="%{y}<br>"
+                hovertemplate="%{customdata[0]}<br>"
                 + _("lesions found {value}").format(value="%{x:.1%}")
-                + "<br>95% CI %{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-            )
+                + "<br>%{customdata[1]}<extra></extra>",
+            ),
         ]
     )
-    if shown.value is not None:
-        figure.add_vline(
-            x=shown.value, line={"color": colour("ink-2"), "width": 1.25, "dash": "6px 4px"}
-        )
-        figure.add_annotation(
-            x=shown.value,
-            y=1,
-            yref="paper",
-            text=_("all {percent}").format(percent=f"{100 * shown.value:.0f}%"),
-            showarrow=False,
-            xanchor="right",
-            yanchor="bottom",
-            xshift=-4,
-            font={"size": 12.5, "color": colour("ink-2")},
-        )
-    point = f"{shown.at[AT]:g}"
-    share_axis(
-        figure.layout.xaxis,
-        _("lesions found at<br>{point} false positives per scan").format(point=point)
-        if point != "1"
-        else _("lesions found at<br>1 false positive per scan"),
-        1,
+    _mark_all(figure, result, places, now, len(names), _)
+    share_axis(figure.layout.xaxis, _("lesions found"), 1)
+    figure.update_yaxes(
+        range=[len(names) - 0.5, -0.5],
+        tickvals=lines,
+        ticktext=names,
+        showgrid=False,
+        tickfont={"color": colour("ink")},
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": colour("ink")})
-    figure.update_layout(height=90 + 52 * len(rows), margin={"t": 26})
+    figure.update_layout(height=110 + 52 * len(names), margin={"t": 26})
     return figure
+
+
+def _ends(rows: list[dict[str, Any]]) -> list[Any]:
+    """The intervals as stretches of one line, a gap between them."""
+    return [end for row in rows for end in (row["lower"], row["upper"], None)]
+
+
+def _mark_all(
+    figure: go.Figure,
+    result: Result,
+    places: list[float],
+    now: int,
+    bands: int,
+    _: Translate,
+) -> None:
+    """A dashed line at the lesions of any size, which says the operating point."""
+    import plotly.graph_objects as go
+
+    found = {
+        estimate.at[AT]: estimate.value
+        for estimate in result.estimates
+        if estimate.measure == "sensitivity" and estimate.subgroup is None and estimate.at
+    }
+    values = [found.get(at) for at in places]
+    words = [
+        _("all: {percent} at {point} false per scan").format(
+            percent="" if value is None else f"{100 * value:.0f}%", point=f"{at:g}"
+        )
+        for at, value in zip(places, values, strict=True)
+    ]
+    reach = [-0.5, bands - 0.5]
+    line = follow(
+        AT,
+        places,
+        [[value, value] for value in values],
+        [reach] * len(places),
+        [[text, ""] for text in words],
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=line["x"][now],
+            y=line["y"][now],
+            text=line["text"][now],
+            mode="lines+text",
+            name=CHOSEN,
+            meta=line,
+            textposition="top left",
+            textfont={"size": 12.5, "color": colour("ink-2")},
+            line={"color": colour("ink-2"), "width": 1.25, "dash": DASH},
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
 
 
 def _lesions(count: object, _: Translate) -> str:

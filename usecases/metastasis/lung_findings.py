@@ -105,7 +105,7 @@ def _cpm(result: Result, _: Translate) -> str:
 
 
 def _sensitivity(result: Result, _: Translate) -> str:
-    estimate = headline(result, "sensitivity")
+    estimate = title_estimate(result)
     if estimate is None or estimate.value is None or estimate.at is None:
         return reason(estimate, _)
     return _("Of 100 lesions {found} are found at {point}.").format(

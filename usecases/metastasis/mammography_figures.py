@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from portal.figures import colour, empty_figure, headline
 from portal.marks import NO_BREAK, chosen, column, label, reference, share_axis, why
 from portal.usecase import Figure, Translate, gettext_noop
+from usecases.metastasis.explorers import RECALL
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -41,7 +42,14 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
                 + _("false positives {value}").format(value="%{x:.1%}")
                 + "<extra></extra>",
             ),
-            *_chosen(result, _),
+            *chosen(
+                result,
+                RECALL,
+                "1 - specificity",
+                "sensitivity",
+                say=_at_least,
+                beside="bottom right",
+            ),
         ]
     )
     _add_reader(figure, result, _)
@@ -66,14 +74,9 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
     return figure
 
 
-def _chosen(result: Result, _: Translate) -> list[go.Scatter]:
-    """The marker of the slider's threshold, with the score as it is: it need not be a share."""
-    traces = chosen(result, "1 - specificity", "sensitivity", _, beside="bottom right")
-    for trace in traces:
-        words = [f"{NO_BREAK}≥{NO_BREAK}{at:.3g}" for at in trace.meta["at"]]
-        now = trace.meta["text"].index(list(trace.text))
-        trace.update(meta={**trace.meta, "text": [[text] for text in words]}, text=[words[now]])
-    return traces
+def _at_least(score: float) -> str:
+    """The score as it is: it need not be a share."""
+    return f"{NO_BREAK}≥{NO_BREAK}{score:.3g}"
 
 
 def _add_reader(figure: go.Figure, result: Result, _: Translate) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from portal.usecase import Task, UseCase, gettext_noop
+from portal.usecase import At, Task, UseCase, gettext_noop
 from usecases.estimates import pooled_over
 from usecases.metastasis import lung_findings, mammography_findings
+from usecases.metastasis.explorers import FALSE_MARKS, RECALL
 from usecases.metastasis.lung_cases import SCANS
 from usecases.metastasis.lung_evaluation import ENGINE as LUNG_ENGINE
 from usecases.metastasis.lung_evaluation import POOLED as LUNG_POOLED
@@ -39,6 +40,10 @@ LUNG_CT = Task(
     engine=LUNG_ENGINE,
     pool=partial(pooled_over, scales=LUNG_POOLED),
     cases=SCANS,
+    explorer=FALSE_MARKS,
+    at=(At(lung_findings.AT, gettext_noop("{value} false positives per scan"), "significant:3"),),
+    counted=gettext_noop("Scans"),
+    population=gettext_noop("{patients} scans, {lesions} lesions"),
 )
 
 MAMMOGRAPHY = Task(
@@ -63,6 +68,14 @@ MAMMOGRAPHY = Task(
     find=mammography_findings.find,
     engine=MAMMOGRAPHY_ENGINE,
     pool=partial(pooled_over, scales=MAMMOGRAPHY_POOLED),
+    explorer=RECALL,
+    at=(
+        At("threshold", gettext_noop("a score of {value}"), "significant:3"),
+        At("specificity", gettext_noop("specificity {value}"), "share:3"),
+        At("sensitivity", gettext_noop("sensitivity {value}"), "share:3"),
+    ),
+    counted=gettext_noop("Exams"),
+    population=gettext_noop("{patients} exams, {events} with cancer"),
 )
 
 USE_CASE = UseCase(

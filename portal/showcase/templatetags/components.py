@@ -16,7 +16,6 @@ from django.utils.translation import gettext as _
 from portal.showcase.drawing import Axis, axis_of, digits_of, drawn_row
 from portal.showcase.europe import COLUMNS, ROWS, TILES
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
-from portal.showcase.thresholds import explored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from portal.figures import Forest
-    from portal.result import Curve
+    from portal.showcase.explorer import Explored
     from portal.showcase.numbers import Interval
     from portal.usecase import Measure
 
@@ -164,17 +163,7 @@ def tile_map(places: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     }
 
 
-@register.inclusion_tag("components/_threshold.html")
-def threshold_explorer(
-    curve: Curve, chosen: float, event: str = "", no_event: str = ""
-) -> dict[str, Any]:
-    """The threshold slider with what follows from it, at the row nearest to ``chosen``.
-
-    Parameters
-    ----------
-    curve
-        As :func:`portal.showcase.thresholds.explored` takes it.
-    event, no_event
-        Words for the two outcomes, as heads of the confusion table.
-    """
-    return {**explored(curve, chosen), "event": event, "no_event": no_event}
+@register.inclusion_tag("components/_explorer.html")
+def result_explorer(explored: Explored) -> dict[str, Any]:
+    """The slider of a result with what follows from where it stands."""
+    return {"explored": explored}

@@ -17,11 +17,10 @@ from django.template.loader import get_template, render_to_string
 from django.utils import translation
 
 from portal.figures import Forest, ForestRow
-from portal.result import Curve, Estimate, Pooled
+from portal.result import Estimate, Pooled
 from portal.showcase.drawing import Axis, axis_of, digits_of
 from portal.showcase.europe import NAMES, TILES
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
-from portal.showcase.thresholds import explored, people_per_thousand
 from portal.usecase import Measure
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -200,57 +199,6 @@ def test_a_forest_interval_that_leaves_the_axis_ends_in_an_arrow() -> None:
     assert denmark.find(".//path[@class='arrow']") is None
     whisker = denmark.find(".//line[@class='whisker']")
     assert (whisker.get("x1"), whisker.get("x2")) == ("50%", "80%")
-
-
-def curve() -> Curve:
-    return Curve(
-        method="Wilson",
-        columns={
-            "threshold": [0.05, 0.1, 0.2],
-            "true_positive": [90, 80, 50],
-            "false_positive": [400, 200, 50],
-            "false_negative": [None, 20, 50],
-            "true_negative": [500, 700, 850],
-            "sensitivity": [None, 0.8, 0.5],
-            "sensitivity_lower": [None, 0.711, 0.404],
-            "sensitivity_upper": [None, 0.867, 0.596],
-            "flagged_per_1000": [490.0, 280.0, 100.0],
-            "net_benefit": [0.0689, 0.0578, 0.0375],
-        },
-    )
-
-
-def test_of_a_thousand_people_counts_are_shares_of_all() -> None:
-    assert people_per_thousand(curve().rows[2]) == {
-        "found": 50,
-        "alarms": 50,
-        "missed": 50,
-        "flagged": 100,
-    }
-    assert people_per_thousand(curve().rows[0]) is None
-
-
-def test_the_threshold_card_shows_the_row_nearest_to_the_chosen_one() -> None:
-    card = explored(curve(), 0.11)
-    assert card["at"] == "10%"
-    assert card["row"]["true_positive"] == 80
-    assert card["sentence"] == (
-        "Of 1,000 people, 280 are flagged: 80 with the event, 200 without it. "
-        "20 with the event are missed."
-    )
-    assert [(m.key, m.value, m.interval) for m in card["measures"]] == [
-        ("sensitivity", "80.0%", "71.1% to 86.7%"),
-        ("flagged_per_1000", "280", ""),
-        ("net_benefit", "57.8", ""),
-    ]
-
-
-def test_the_threshold_card_says_when_a_count_is_hidden() -> None:
-    card = explored(curve(), 0.0)
-    assert card["sentence"] == card["hidden_sentence"]
-    html = rendered("{% threshold_explorer curve 0.0 %}", curve=curve())
-    assert "too few to show" in html
-    assert 'data-value="false_negative"' in html
 
 
 def test_pages_near_the_present_one_and_the_ends_are_offered() -> None:

@@ -47,7 +47,8 @@ def test_the_chosen_threshold_follows_the_slider_along_the_burdens() -> None:
     chosen = next(trace for trace in plain["data"] if trace.get("name") == CHOSEN)
 
     burden = result("scores").curves["burden"].columns
-    assert chosen["meta"]["at"] == pytest.approx(burden["threshold"])
+    assert chosen["meta"]["follows"] == "unexplained_alert_rate"
+    assert chosen["meta"]["at"] == pytest.approx(burden["unexplained_alert_rate"], rel=1e-5)
     assert [x[0] for x in chosen["meta"]["x"]] == pytest.approx(
         burden["unexplained_alert_rate"], rel=1e-5
     )

@@ -153,9 +153,9 @@ def test_the_title_of_a_score_follows_the_interval_of_its_area(
 def test_results_of_the_engine_get_sentences_with_their_numbers() -> None:
     result = lung(scans(300))
     found = lung_findings.find(result, str)
-    share = f"{100 * result.estimate('sensitivity', at={AT: 0.125}).value:.0f}"
+    share = f"{100 * result.estimate('sensitivity', at={AT: 1.0}).value:.0f}"
     assert found.sentences["sensitivity"] == (
-        f"Of 100 lesions {share} are found at 0.125 false positives per scan."
+        f"Of 100 lesions {share} are found at 1 false positive per scan."
     )
     result = mammography(exams(2_000), thresholds=(0.3,))
     found = mammography_findings.find(result, str)
