@@ -58,6 +58,13 @@ def a_person(
     return user
 
 
+def appointed(role: ConsortiumRole, country: str = "") -> User:
+    """Someone with a role across the consortium, and in no organisation."""
+    user = a_person()
+    Appointment.objects.create(user=user, role=role, country=country)
+    return user
+
+
 def a_coordinator(organisation: Organisation | None = None) -> User:
     """Someone who coordinates studies, and contributes to ``organisation``."""
     user = a_person(organisation or an_organisation())
@@ -90,6 +97,12 @@ def a_model(by: User, organisation: Organisation | None = None, **fields: Any) -
     )
 
 
+def _a_manager(by: User, organisation: Organisation) -> User:
+    """``by`` where they manage the organisation; else somebody new, for what managers alone do."""
+    manages = Organisation.objects.where_member(by, Role.MANAGER).contains(organisation)
+    return by if manages else a_person(organisation, Role.MANAGER)
+
+
 def a_version(
     by: User, model: Model | None = None, *, released: bool = True, **fields: Any
 ) -> ModelVersion:
@@ -107,7 +120,7 @@ def a_version(
     version = ModelVersion(model=model or a_model(by), **(card | fields))
     save_version(version=version, artefact=artefact, facts={}, card=section, by=by)
     if released:
-        release_version(version=version, by=by)
+        release_version(version=version, by=_a_manager(by, version.model.organisation))
         version.refresh_from_db()
     return version
 

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
 from portal import store
@@ -26,6 +27,8 @@ from portal.jobs.running import (
     worker_name,
 )
 from portal.jobs.tasks import wake
+from portal.organisations.roles import Verb
+from portal.organisations.sharing import may
 from portal.usecase import package_of
 
 logger = logging.getLogger(__name__)
@@ -47,6 +50,8 @@ def run_upload(pk: int) -> None:
     except WorkerStoppingError:
         if patiently(lambda: Upload.objects.hand_back(upload)):
             wake(run_upload, pk)
+    except _NoLongerAllowed as ended:
+        _fail(upload, str(ended))
     except (ChildFailed, ChildRefused) as failure:
         _fail(upload, failure.message, getattr(failure, "detail", ""))
     except FileNotFoundError as error:
@@ -66,7 +71,22 @@ def run_upload(pk: int) -> None:
         )  # fmt: skip
 
 
+class _NoLongerAllowed(Exception):  # noqa: N818 - a sentence for the people of the dataset
+    pass
+
+
+def _check_rights(upload: Upload) -> None:
+    """Nothing is read, or kept, of whom may no longer change the dataset."""
+    person = get_user_model().objects.get(pk=upload.created_by_id)
+    if not may(person, Verb.CHANGE, upload.dataset):
+        raise _NoLongerAllowed(
+            _("%(person)s may no longer upload tables of this dataset. Another contributor of its "
+              "holder may upload the file.") % {"person": person}
+        )  # fmt: skip
+
+
 def _convert(upload: Upload) -> None:
+    patiently(lambda: _check_rights(upload))
     held_job = HeldJob(upload)
     with contextlib.ExitStack() as stack:
         with held_job.kept_alive():
@@ -97,6 +117,7 @@ def _convert(upload: Upload) -> None:
             patiently(lambda: actions.refuse_upload(upload=upload, problems=reply["refused"]))
             return
         reply["references"] = references
+        patiently(lambda: _check_rights(upload))
         with held_job.kept_alive():
             patiently(lambda: actions.accept_upload(upload=upload, path=destination, reply=reply))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -86,6 +87,23 @@ def rights_reasons(
         for sentence, obj in shared.items()
         if not organisation_may(organisation, Verb.EVALUATE, obj)
     ]
+
+
+def standing_reasons(evaluation: Evaluation) -> list[str]:
+    """Why nothing is done for who asked: the organisation is suspended, or the person left it."""
+    organisation = Organisation.objects.get(pk=evaluation.organisation_id)
+    if organisation.is_suspended:
+        return [
+            _("%(organisation)s is suspended: nothing runs for it until that ends.")
+            % {"organisation": organisation}
+        ]
+    person = get_user_model().objects.get(pk=evaluation.submitted_by_id)
+    if Organisation.objects.where_member(person, Role.CONTRIBUTOR).contains(organisation):
+        return []
+    return [
+        _("%(person)s no longer submits evaluations for %(organisation)s. Another contributor may "
+          "try it again.") % {"person": person, "organisation": organisation}
+    ]  # fmt: skip
 
 
 def protocol_reasons(protocol: Protocol, tables: dict[str, Table], task: Task) -> list[str]:
@@ -295,7 +313,7 @@ def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
 
 @transaction.atomic
 def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
-    """Queue a failed or cancelled evaluation again.
+    """Queue a failed or cancelled evaluation again; ``by`` answers for it from now on.
 
     Raises
     ------
@@ -320,6 +338,8 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     try:
         with transaction.atomic():
             queued = Evaluation.objects.put_back(evaluation.pk)
+            if queued:
+                Evaluation.objects.filter(pk=evaluation.pk).update(submitted_by=by)
     except IntegrityError:
         found = Evaluation.objects.asking_the_same(evaluation).first()
         raise SubmissionRefused(

@@ -59,6 +59,7 @@ def run_evaluation(pk: int) -> None:
             actions.finish_with(evaluation=evaluation, stored=stored)
         else:
             content = compute(evaluation)
+            patiently(lambda: _check_rights(evaluation))  # again: it may have taken an hour
             patiently(lambda: actions.save_result(evaluation=evaluation, content=content))
     except StaleWorkerError:
         logger.info("Evaluation %s was cancelled or taken over; its work here is dropped.", pk)
@@ -94,8 +95,8 @@ def claim(pk: int) -> Evaluation | None:
 
 
 def _check_rights(evaluation: Evaluation) -> None:
-    """Data whose sharing was ended while the evaluation waited are not read."""
-    reasons = actions.rights_reasons(
+    """Nothing is read, and no result delivered, where the right to it ended meanwhile."""
+    reasons = actions.standing_reasons(evaluation) or actions.rights_reasons(
         organisation=evaluation.organisation,
         dataset=evaluation.dataset,
         model_version=evaluation.model_version,

@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from portal.organisations.models import Membership, Organisation, RoleGroup
-from portal.organisations.roles import Role, included_roles
+from portal.organisations.roles import Duty, Role, included_roles
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+
+
+class LastManagerError(Exception):
+    """The organisation would be left without anybody who manages it."""
+
+    def __init__(self, organisation: Organisation) -> None:
+        super().__init__(
+            _("%(organisation)s would be left without a manager. Make somebody else manager first.")
+            % {"organisation": organisation}
+        )
+
+
+def require_administrator(by: User | None) -> None:
+    """Refuse everyone but site administrators; None stands for the site itself."""
+    if by is not None and not (by.is_active and by.is_superuser):
+        raise PermissionError("Only a site administrator does that.")
+
+
+def require_people_manager(organisation: Organisation, by: User | None) -> None:
+    """Refuse everyone but managers of the organisation and site administrators."""
+    if by is None or (by.is_active and by.is_superuser):
+        return
+    if not Organisation.objects.where_may(by, Duty.MANAGE_PEOPLE).contains(organisation):
+        raise PermissionError("Only a manager of the organisation does that.")
 
 
 def _make_group(organisation: Organisation | None, role: Role) -> Group:
@@ -37,7 +64,14 @@ def make_role_groups(organisation: Organisation) -> None:
 def create_organisation(
     *, slug: str, name: str, kind: str, country: str, website: str = "", by: User | None
 ) -> Organisation:
-    """Add a partner with its role groups. ``by`` is None only where no person acts."""
+    """Add a partner with its role groups. ``by`` is None only where no person acts.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is not a site administrator.
+    """
+    require_administrator(by)
     organisation = Organisation(slug=slug, name=name, kind=kind, country=country, website=website)
     organisation.full_clean()
     organisation.save()
@@ -51,9 +85,12 @@ def delete_organisation(*, organisation: Organisation, by: User | None) -> None:
 
     Raises
     ------
+    PermissionError
+        If ``by`` is not a site administrator.
     ProtectedError
         If it owns a dataset, a model or an evaluation.
     """
+    require_administrator(by)
     people = [membership.user for membership in organisation.memberships.select_related("user")]
     groups = list(
         Group.objects.filter(role_group__organisation=organisation).values_list("pk", flat=True)
@@ -65,21 +102,50 @@ def delete_organisation(*, organisation: Organisation, by: User | None) -> None:
 
 
 def synchronise_groups(user: User) -> None:
-    """Put ``user`` in exactly the role groups that their memberships give."""
+    """Put ``user`` in exactly the role groups that their memberships in force give."""
+    # Two changes of one person's memberships wait for each other, or one would miss the other's.
+    get_user_model().objects.select_for_update().filter(pk=user.pk).first()
     wanted: set[int] = set()
-    for membership in user.memberships.all():
+    for membership in user.memberships.in_force().select_related("organisation"):
         for role in included_roles(Role(membership.role)):
             wanted.add(_make_group(membership.organisation, role).pk)
             wanted.add(consortium_group(role).pk)
     user.groups.set(wanted)
 
 
+def _require_another_manager(membership: Membership) -> None:
+    """Refuse to lose a manager who is the only one; the caller holds the organisation's row."""
+    if membership.role != Role.MANAGER or membership.is_suspended:
+        return
+    others = membership.organisation.memberships.filter(role=Role.MANAGER, suspended_at=None)
+    if not others.exclude(pk=membership.pk).exists():
+        raise LastManagerError(membership.organisation)
+
+
+def _hold(organisation: Organisation) -> None:
+    """Keep the organisation's row until the transaction ends: one change of people at a time."""
+    Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
+
+
 @transaction.atomic
 def set_membership(
     *, organisation: Organisation, user: User, role: Role, by: User | None
 ) -> Membership:
-    """Give ``user`` ``role`` in ``organisation``, in place of any role they had there."""
-    membership, _ = Membership.objects.update_or_create(
+    """Give ``user`` ``role`` in ``organisation``, in place of any role they had there.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` does not manage the organisation.
+    LastManagerError
+        If the person is its only manager and would no longer be.
+    """
+    require_people_manager(organisation, by)
+    _hold(organisation)
+    held = organisation.memberships.filter(user=user).first()
+    if held is not None and role != Role.MANAGER:
+        _require_another_manager(held)
+    membership, _created = Membership.objects.update_or_create(
         organisation=organisation, user=user, defaults={"role": role}
     )
     synchronise_groups(user)
@@ -87,8 +153,84 @@ def set_membership(
 
 
 @transaction.atomic
+def suspend_membership(*, membership: Membership, by: User | None) -> None:
+    """Keep the person's role, but let them do nothing with it from their next request on.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` does not manage the organisation.
+    LastManagerError
+        If the person is its only manager.
+    """
+    require_people_manager(membership.organisation, by)
+    _hold(membership.organisation)
+    membership.refresh_from_db()
+    _require_another_manager(membership)
+    _set_suspended(membership, suspended=True)
+
+
+@transaction.atomic
+def reinstate_membership(*, membership: Membership, by: User | None) -> None:
+    """End the suspension of a membership; raises as :func:`suspend_membership`."""
+    require_people_manager(membership.organisation, by)
+    _set_suspended(membership, suspended=False)
+
+
+def _set_suspended(membership: Membership, *, suspended: bool) -> None:
+    Membership.objects.filter(pk=membership.pk, suspended_at__isnull=suspended).update(
+        suspended_at=Now() if suspended else None
+    )
+    membership.refresh_from_db()
+    synchronise_groups(membership.user)
+
+
+@transaction.atomic
 def end_membership(*, membership: Membership, by: User | None) -> None:
-    """Take the person out of the organisation; they lose its objects at their next request."""
+    """Take the person out of the organisation; they lose its objects at their next request.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` neither manages the organisation nor is the person.
+    LastManagerError
+        If the person is its only manager.
+    """
     user = membership.user
+    if by is None or by.pk != user.pk:
+        require_people_manager(membership.organisation, by)
+    _hold(membership.organisation)
+    membership.refresh_from_db()
+    _require_another_manager(membership)
     membership.delete()
     synchronise_groups(user)
+
+
+@transaction.atomic
+def suspend_organisation(*, organisation: Organisation, by: User | None) -> None:
+    """Let nobody act for the organisation; what it waits for is not started, nor delivered.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is not a site administrator.
+    """
+    require_administrator(by)
+    _set_organisation_suspended(organisation, suspended=True)
+
+
+@transaction.atomic
+def reinstate_organisation(*, organisation: Organisation, by: User | None) -> None:
+    """End the suspension of an organisation; raises as :func:`suspend_organisation`."""
+    require_administrator(by)
+    _set_organisation_suspended(organisation, suspended=False)
+
+
+def _set_organisation_suspended(organisation: Organisation, *, suspended: bool) -> None:
+    _hold(organisation)
+    Organisation.objects.filter(pk=organisation.pk, suspended_at__isnull=suspended).update(
+        suspended_at=Now() if suspended else None
+    )
+    organisation.refresh_from_db()
+    for membership in organisation.memberships.select_related("user").order_by("user"):
+        synchronise_groups(membership.user)

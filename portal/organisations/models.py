@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
+import pgtrigger
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
@@ -11,7 +12,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from portal.organisations.countries import COUNTRIES, country_name
-from portal.organisations.roles import ConsortiumRole, Role
+from portal.organisations.roles import ConsortiumRole, Duty, Role, consortium_roles, lowest_role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -23,14 +24,20 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
     """Organisations, by what a person is to them."""
 
     def where_member(self, user: User | AnonymousUser, role: Role = Role.VIEWER) -> Self:
-        """Organisations in which ``user`` has ``role`` or one that includes it."""
-        if not user.is_authenticated:
+        """Organisations in which ``user`` has ``role`` or one that includes it.
+
+        Where the person or the organisation is suspended, they have none.
+        """
+        if not user.is_authenticated or not user.is_active:
             return self.none()
         order = list(Role)
         enough = order[order.index(role) :]
-        return self.filter(
-            id__in=Membership.objects.filter(user=user, role__in=enough).values("organisation")
-        )
+        held = Membership.objects.in_force().filter(user=user, role__in=enough)
+        return self.filter(id__in=held.values("organisation"))
+
+    def where_may(self, user: User | AnonymousUser, duty: Duty) -> Self:
+        """Organisations in which ``user`` may do what the table of roles calls ``duty``."""
+        return self.where_member(user, lowest_role(duty))
 
 
 class Organisation(models.Model):
@@ -49,6 +56,13 @@ class Organisation(models.Model):
     country = models.CharField(_("country"), max_length=2, choices=COUNTRIES)
     website = models.URLField(_("website"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    suspended_at = models.DateTimeField(
+        _("suspended"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Since when nobody acts for it, and nothing runs for it."),
+    )
 
     objects = OrganisationQuerySet.as_manager()
 
@@ -69,6 +83,10 @@ class Organisation(models.Model):
     @property
     def country_name(self) -> str:
         return country_name(self.country)
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.suspended_at is not None
 
     def group(self, role: Role) -> Group:
         """The group that holds what ``role`` may do with this organisation's objects."""
@@ -102,6 +120,35 @@ class RoleGroup(models.Model):
         return self.group.name
 
 
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Memberships, by whether they count."""
+
+    def in_force(self) -> Self:
+        """Those that give their role now: neither they nor their organisation is suspended."""
+        return self.filter(suspended_at=None, organisation__suspended_at=None)
+
+
+KEEPS_A_MANAGER = """
+    IF TG_OP = 'UPDATE'
+        AND NEW.organisation_id = OLD.organisation_id
+        AND NEW.role = 'manager' AND NEW.suspended_at IS NULL
+    THEN
+        RETURN NULL;
+    END IF;
+    -- Two who leave at once wait for each other here: the second sees that the first has gone.
+    PERFORM 1 FROM organisations_organisation WHERE id = OLD.organisation_id FOR NO KEY UPDATE;
+    IF FOUND AND NOT EXISTS (
+        SELECT 1 FROM organisations_membership
+        WHERE organisation_id = OLD.organisation_id AND role = 'manager' AND suspended_at IS NULL
+    ) THEN
+        RAISE EXCEPTION 'membership_organisation_keeps_a_manager: organisation % would be left '
+            'without a manager', OLD.organisation_id
+            USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+"""
+
+
 class Membership(models.Model):
     """A person's role in one organisation."""
 
@@ -113,6 +160,15 @@ class Membership(models.Model):
     )
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
     created_at = models.DateTimeField(_("since"), auto_now_add=True)
+    suspended_at = models.DateTimeField(
+        _("suspended"),
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Since when the person may not act for the organisation."),
+    )
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("membership")
@@ -124,9 +180,23 @@ class Membership(models.Model):
                 condition=models.Q(role__in=Role.values), name="membership_role_known"
             ),
         )
+        triggers: ClassVar = [
+            pgtrigger.Trigger(
+                name="organisation_keeps_a_manager",
+                when=pgtrigger.After,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__role="manager", old__suspended_at__isnull=True),
+                timing=pgtrigger.Deferred,
+                func=KEEPS_A_MANAGER,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} · {self.organisation} · {self.get_role_display()}"
+
+    @property
+    def is_suspended(self) -> bool:
+        return self.suspended_at is not None
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
@@ -137,6 +207,10 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
         if not user.is_authenticated or not user.is_active:
             return False
         return self.filter(user=user, role=role).exists()
+
+    def may(self, user: User | AnonymousUser, duty: Duty) -> bool:
+        """Whether a role of ``user`` across the consortium has ``duty`` in the table of roles."""
+        return any(self.holds(user, role) for role in consortium_roles(duty))
 
 
 class Appointment(models.Model):

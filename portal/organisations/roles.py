@@ -1,4 +1,4 @@
-"""Which role may do what: the one table that actions, pages and tests read."""
+"""Which role may do what: the one table that actions, pages, the admin and tests read."""
 
 from collections.abc import Mapping
 
@@ -22,19 +22,55 @@ class ConsortiumRole(models.TextChoices):
     AUDITOR = "auditor", _("Auditor")
 
 
+class SiteRole(models.TextChoices):
+    """Who runs the site: Django's superusers."""
+
+    ADMINISTRATOR = "administrator", _("Site administrator")
+
+
 class Verb(models.TextChoices):
     """What can be allowed on one object. Guardian's codename is ``<verb>_<model>``."""
 
     VIEW = "view", _("see")
     EVALUATE = "evaluate", _("use in evaluations")
     CHANGE = "change", _("change")
+    RELEASE = "release", _("release and retire")
     SHARE = "share", _("share")
 
 
+class Duty(models.TextChoices):
+    """What a role may do that is not about one object that can be shared."""
+
+    ADD = "add", _("add datasets and models, submit evaluations for the organisation")
+    SEE_PEOPLE = "see-people", _("see who belongs to the organisation, and its history")
+    MANAGE_PEOPLE = "manage-people", _("invite people, give roles, suspend, end memberships")
+    LEAD_STUDIES = "lead-studies", _("lead studies and publish them")
+    DECIDE_ACCESS = "decide-access", _("decide on access to data of its country")
+    READ_LOG = "read-log", _("read and export who did what; change nothing")
+    ADMINISTER = "administer", _("add and suspend organisations and people, give roles")
+    RUN_JOBS = "run-jobs", _("see all jobs and why they failed; retry and cancel them")
+
+
+AnyRole = Role | ConsortiumRole | SiteRole
+
+_VIEWER = (Verb.VIEW, Duty.SEE_PEOPLE)
+_CONTRIBUTOR = (*_VIEWER, Verb.EVALUATE, Verb.CHANGE, Duty.ADD)
+_MANAGER = (*_CONTRIBUTOR, Verb.RELEASE, Verb.SHARE, Duty.MANAGE_PEOPLE)
+
+MAY: Mapping[AnyRole, tuple[Verb | Duty, ...]] = {
+    # In an organisation, about that organisation and the objects that it owns
+    Role.VIEWER: _VIEWER,
+    Role.CONTRIBUTOR: _CONTRIBUTOR,
+    Role.MANAGER: _MANAGER,
+    # Across the consortium; none of these shows an object that is not shared with the person
+    ConsortiumRole.COORDINATOR: (Duty.LEAD_STUDIES,),
+    ConsortiumRole.ACCESS_BODY: (Duty.DECIDE_ACCESS,),
+    ConsortiumRole.AUDITOR: (Duty.READ_LOG,),
+    SiteRole.ADMINISTRATOR: (Duty.ADMINISTER, Duty.RUN_JOBS),
+}
+
 VERBS: Mapping[Role, tuple[Verb, ...]] = {
-    Role.VIEWER: (Verb.VIEW,),
-    Role.CONTRIBUTOR: (Verb.VIEW, Verb.EVALUATE, Verb.CHANGE),
-    Role.MANAGER: (Verb.VIEW, Verb.EVALUATE, Verb.CHANGE, Verb.SHARE),
+    role: tuple(verb for verb in MAY[role] if isinstance(verb, Verb)) for role in Role
 }
 """What a role may do with the objects of its own organisation."""
 
@@ -48,6 +84,20 @@ def included_roles(role: Role) -> tuple[Role, ...]:
     return tuple(order[: order.index(role) + 1])
 
 
-def lowest_role(verb: Verb) -> Role:
-    """The lowest role that may ``verb`` the objects of its own organisation."""
-    return next(role for role in Role if verb in VERBS[role])
+def lowest_role(permission: Verb | Duty) -> Role:
+    """The lowest role in an organisation that may do this there.
+
+    Raises
+    ------
+    LookupError
+        If no role in an organisation may.
+    """
+    for role in Role:
+        if permission in MAY[role]:
+            return role
+    raise LookupError(f"No role in an organisation may '{permission.value}'.")
+
+
+def consortium_roles(duty: Duty) -> tuple[ConsortiumRole, ...]:
+    """The roles across the consortium that may do this."""
+    return tuple(role for role in ConsortiumRole if duty in MAY[role])

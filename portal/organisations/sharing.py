@@ -80,8 +80,10 @@ def organisation_may(organisation: Organisation, verb: Verb, obj: Any) -> bool:
     """Whether ``organisation`` may ``verb`` the object: as its owner, or because it is shared.
 
     What is done for an organisation is its members' to see, so that it is not enough that the
-    person who asks may do it for another organisation.
+    person who asks may do it for another organisation. Nothing is done for a suspended one.
     """
+    if organisation.is_suspended:
+        return False
     given: models.QuerySet[Any] = get_group_obj_perms_model(obj)._default_manager.filter(
         content_object=obj, permission__codename=_codename(verb, obj)
     )

@@ -36,6 +36,11 @@ def _require_change(model: Model, by: User) -> None:
         raise PermissionError("Only contributors of the developer change a model.")
 
 
+def _require_release(model: Model, by: User) -> None:
+    if not may(by, Verb.RELEASE, model):
+        raise PermissionError("Only managers of the developer release and retire its versions.")
+
+
 @transaction.atomic
 def create_model(
     *, use_case: UseCase, task: Task, organisation: Organisation, by: User, **fields: Any
@@ -142,11 +147,11 @@ def release_version(*, version: ModelVersion, by: User) -> None:
     Raises
     ------
     PermissionError
-        If ``by`` may not change the model.
+        If ``by`` does not manage the developer.
     ValueError
         If it is no draft, or has no artefact where one is meant to run.
     """
-    _require_change(version.model, by)
+    _require_release(version.model, by)
     locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
     if not locked.is_draft:
         raise ValueError(_("This version has been released already."))
@@ -164,11 +169,11 @@ def retire_version(*, version: ModelVersion, by: User) -> None:
     Raises
     ------
     PermissionError
-        If ``by`` may not change the model.
+        If ``by`` does not manage the developer.
     ValueError
         If it is not released.
     """
-    _require_change(version.model, by)
+    _require_release(version.model, by)
     locked = ModelVersion.objects.select_for_update().get(pk=version.pk)
     if locked.status != ModelVersion.Status.RELEASED:
         raise ValueError(_("Only a released version can be retired."))

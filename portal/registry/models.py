@@ -76,6 +76,7 @@ class Model(models.Model):
         ordering = ("name", "id")
         permissions = (
             ("evaluate_model", "Can use the model in evaluations"),
+            ("release_model", "Can release and retire versions of the model"),
             ("share_model", "Can share the model"),
         )
         indexes = (models.Index(fields=["use_case", "name"], name="model_by_use_case"),)

@@ -217,7 +217,7 @@ def model_version_release(
     request: HttpRequest, use_case: UseCase, slug: str, version: str
 ) -> HttpResponse:
     """Release a draft."""
-    found = _version(request, use_case, slug, version, Verb.CHANGE)
+    found = _version(request, use_case, slug, version, Verb.RELEASE)
     try:
         actions.release_version(version=found, by=signed_in(request))
         messages.success(request, _("Released: from now on it never changes."))
@@ -232,7 +232,7 @@ def model_version_retire(
     request: HttpRequest, use_case: UseCase, slug: str, version: str
 ) -> HttpResponse:
     """Retire a released version."""
-    found = _version(request, use_case, slug, version, Verb.CHANGE)
+    found = _version(request, use_case, slug, version, Verb.RELEASE)
     try:
         actions.retire_version(version=found, by=signed_in(request))
         messages.success(request, _("Retired: its results stay, new evaluations are not taken."))

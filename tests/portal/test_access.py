@@ -14,7 +14,8 @@ from portal.accounts.models import User
 from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
 from portal.organisations import sharing
-from portal.organisations.roles import Role, Verb
+from portal.organisations.actions import suspend_membership
+from portal.organisations.roles import ConsortiumRole, Role, Verb
 from portal.registry.models import ModelVersion
 from tests import factories
 
@@ -77,6 +78,8 @@ def world(db: None, media: object) -> World:
     evaluation = factories.a_finished_evaluation(manager, dataset, version)
     for shared in (dataset, version.model, evaluation):
         sharing.share(obj=shared, verbs=list(Verb), organisation=named, by=manager)
+    suspended = factories.a_person(holder, Role.MANAGER)
+    suspend_membership(membership=suspended.memberships.get(), by=manager)
     return World(
         people={
             "anonymous": None,
@@ -85,7 +88,12 @@ def world(db: None, media: object) -> World:
             "contributor": factories.a_person(holder, Role.CONTRIBUTOR),
             "manager": manager,
             "named viewer": factories.a_person(named, Role.VIEWER),
+            "named contributor": factories.a_person(named, Role.CONTRIBUTOR),
             "named manager": factories.a_person(named, Role.MANAGER),
+            "suspended": suspended,
+            "coordinator": factories.appointed(ConsortiumRole.COORDINATOR),
+            "access body": factories.appointed(ConsortiumRole.ACCESS_BODY, "DK"),
+            "auditor": factories.appointed(ConsortiumRole.AUDITOR),
             "administrator": factories.a_person(is_staff=True, is_superuser=True),
         },
         dataset=dataset,
@@ -98,8 +106,16 @@ def world(db: None, media: object) -> World:
 
 def row(
     anonymous: Any, outsider: Any, viewer: Any, contributor: Any, manager: Any, named_viewer: Any,
-    named_manager: Any, administrator: Any,
+    named_manager: Any, administrator: Any, **others: Any,
 ) -> dict[str, Any]:  # fmt: skip
+    """What each kind of person gets.
+
+    A contributor of the named organisation gets what its manager gets; who is suspended, or holds
+    a role across the consortium alone, what an administrator gets, who is in no organisation
+    either. ``others`` says where that is not so.
+    """
+    nowhere = ("suspended", "coordinator", "access body", "auditor")
+    assert set(others) <= {"named_contributor", *(kind.replace(" ", "_") for kind in nowhere)}
     return {
         "anonymous": anonymous,
         "outsider": outsider,
@@ -107,7 +123,9 @@ def row(
         "contributor": contributor,
         "manager": manager,
         "named viewer": named_viewer,
+        "named contributor": others.get("named_contributor", named_manager),
         "named manager": named_manager,
+        **{kind: others.get(kind.replace(" ", "_"), administrator) for kind in nowhere},
         "administrator": administrator,
     }
 
@@ -162,20 +180,20 @@ GET: dict[str, dict[str, Any]] = {
 REFUSED = row(SIGN_IN, MISSING, FORBIDDEN, DONE, DONE, FORBIDDEN, FORBIDDEN, MISSING)
 POST: dict[str, dict[str, Any]] = {
     "dataset-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
-    | {"named manager": DONE},
+    | {"named contributor": DONE, "named manager": DONE},
     "dataset-edit": REFUSED,
     "dataset-share": REFUSED | {"contributor": FORBIDDEN},
     "table-upload": REFUSED,
     "upload-cancel": UPLOADS | {"contributor": DONE, "manager": DONE},
     "model-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
-    | {"named manager": DONE},
+    | {"named contributor": DONE, "named manager": DONE},
     "model-share": REFUSED | {"contributor": FORBIDDEN},
     "model-version-create": REFUSED,
     "model-version-edit": REFUSED,
-    "model-version-release": REFUSED,
-    "model-version-retire": REFUSED,
+    "model-version-release": REFUSED | {"contributor": FORBIDDEN},
+    "model-version-retire": REFUSED | {"contributor": FORBIDDEN},
     "evaluation-submit": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
-    | {"named manager": DONE},
+    | {"named contributor": DONE, "named manager": DONE},
     "evaluation-cancel": REFUSED,
     "evaluation-retry": REFUSED,
     "sign-in": dict.fromkeys(EVERYONE, DONE),
@@ -247,7 +265,11 @@ def test_who_may_write(world: World, name: str) -> None:
             assert found == expected, kind
 
 
-@pytest.mark.parametrize("kind", ["outsider", "anonymous", "administrator"])
+@pytest.mark.parametrize(
+    "kind",
+    ["outsider", "anonymous", "administrator", "suspended", "coordinator", "access body",
+     "auditor"],
+)  # fmt: skip
 def test_nothing_of_another_organisation_shows_in_lists_or_counts(world: World, kind: str) -> None:
     client = client_of(world.people[kind])
     secrets = (world.dataset.title, world.version.model.name, world.evaluation.reference)
