@@ -97,10 +97,10 @@ def a_model(by: User, organisation: Organisation | None = None, **fields: Any) -
     )
 
 
-def _a_manager(by: User, organisation: Organisation) -> User:
-    """``by`` where they manage the organisation; else somebody new, for what managers alone do."""
-    manages = Organisation.objects.where_member(by, Role.MANAGER).contains(organisation)
-    return by if manages else a_person(organisation, Role.MANAGER)
+def a_manager_of(organisation: Organisation) -> User:
+    """One of its managers, for what managers alone do; somebody new where it has none."""
+    held = organisation.memberships.filter(role=Role.MANAGER, suspended_at=None).first()
+    return held.user if held else a_person(organisation, Role.MANAGER)
 
 
 def a_version(
@@ -120,7 +120,7 @@ def a_version(
     version = ModelVersion(model=model or a_model(by), **(card | fields))
     save_version(version=version, artefact=artefact, facts={}, card=section, by=by)
     if released:
-        release_version(version=version, by=_a_manager(by, version.model.organisation))
+        release_version(version=version, by=a_manager_of(version.model.organisation))
         version.refresh_from_db()
     return version
 

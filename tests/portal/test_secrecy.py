@@ -276,7 +276,12 @@ def test_the_admin_shows_no_value_of_a_patient(
     factories.an_upload(dataset, b"patient_id,outcome\nsecret-417,7\n", holder)
     index = administrator.get(reverse("admin:index"))
     listed = [entry for app in index.context["available_apps"] for entry in app["models"]]
-    assert {entry["object_name"] for entry in listed} == {"User", "Organisation", "Evaluation"}
+    assert {entry["object_name"] for entry in listed} == {
+        "User",
+        "Organisation",
+        "Appointment",
+        "Evaluation",
+    }
     pages = [entry["admin_url"] for entry in listed]
     pages.append(reverse("admin:evaluations_evaluation_change", args=[evaluation.pk]))
     for page in pages:

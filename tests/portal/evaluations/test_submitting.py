@@ -79,7 +79,7 @@ def test_a_stranger_cannot_use_a_dataset_that_is_not_shared(contributor: User) -
 
 def test_a_retired_version_is_not_evaluated_again(contributor: User) -> None:
     dataset, version = an_evaluable(contributor)
-    retire_version(version=version, by=contributor)
+    retire_version(version=version, by=factories.a_manager_of(version.model.organisation))
     with pytest.raises(PermissionError, match="not released"):
         factories.an_evaluation(contributor, dataset, version)
 

@@ -300,7 +300,7 @@ def test_every_field_of_a_released_version_is_frozen_but_its_retirement() -> Non
 @pytest.mark.parametrize("last", ["draft", "released", "retired"])
 def test_a_version_moves_only_forward(version: ModelVersion, last: str) -> None:
     rows = ModelVersion.objects.filter(pk=version.pk)
-    retire_version(version=version, by=version.created_by)
+    retire_version(version=version, by=factories.a_manager_of(version.model.organisation))
     if last == "retired":
         draft = factories.a_version(version.created_by, released=False)
         rows = ModelVersion.objects.filter(pk=draft.pk)
@@ -321,7 +321,7 @@ def test_a_version_moves_only_forward(version: ModelVersion, last: str) -> None:
 def test_a_version_that_was_released_is_kept(version: ModelVersion, retired: bool) -> None:
     other = factories.a_version(version.created_by)
     if retired:
-        retire_version(version=other, by=version.created_by)
+        retire_version(version=other, by=factories.a_manager_of(other.model.organisation))
     rows = ModelVersion.objects.filter(pk=other.pk)
     refused(lambda: rows._raw_delete(rows.db), "released_version_is_kept", ProgrammingError)
     refused(rows.delete, "released_version_is_kept", ProgrammingError)

@@ -70,7 +70,7 @@ def test_the_section_of_a_released_version_never_changes(person) -> None:
 def test_a_released_version_gets_no_section_afterwards(person) -> None:
     version = factories.a_version(person, released=False)
     card_rows(version).delete()
-    release_version(version=version, by=person)
+    release_version(version=version, by=factories.a_manager_of(version.model.organisation))
 
     with pytest.raises(ProgrammingError, match="never changes"), transaction.atomic():
         card_model(version.model.declared)(model_version=version).save()  # type: ignore[misc]
