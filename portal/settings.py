@@ -64,6 +64,7 @@ INSTALLED_APPS = [
     "portal.registry",
     "portal.catalogue",
     "portal.evaluations",
+    "portal.studies",
     "portal.showcase",
     "portal.demo",
     *USE_CASES,
@@ -210,6 +211,11 @@ JOB_SWEEP_SECONDS = environment.number("JOB_SWEEP_SECONDS", default=10)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "portal.jobs.sweep",
+        "schedule": JOB_SWEEP_SECONDS,
+        "options": {"expires": JOB_SWEEP_SECONDS},
+    },
+    "sweep-studies": {
+        "task": "portal.studies.sweep_studies",
         "schedule": JOB_SWEEP_SECONDS,
         "options": {"expires": JOB_SWEEP_SECONDS},
     },

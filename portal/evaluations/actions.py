@@ -25,6 +25,7 @@ from portal.usecase import Protocol, Task
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+    from portal.studies.models import Study
 
 
 class SubmissionRefused(Exception):  # noqa: N818 - a refusal is an answer, not a fault
@@ -47,6 +48,8 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
     """Gather the tables that an evaluation would read, and say everything that is missing."""
     reasons = []
     tables = dataset.current_tables(task)
+    if model_version.status != ModelVersion.Status.RELEASED:
+        reasons.append(_("%(version)s is not released, or no longer.") % {"version": model_version})
     for schema in task.missing_tables([*tables, "predictions"]):
         reasons.append(
             _("The dataset holds no table “%(table)s” yet; its holder uploads it on the "
@@ -75,9 +78,18 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
 
 
 def rights_reasons(
-    *, organisation: Organisation, dataset: Dataset, model_version: ModelVersion
+    *,
+    organisation: Organisation,
+    dataset: Dataset,
+    model_version: ModelVersion,
+    study: Study | None = None,
 ) -> list[str]:
-    """What the organisation may not use, though the person who asks for it may do so elsewhere."""
+    """What the organisation may not use, though the person who asks for it may do so elsewhere.
+
+    Inside a study the answers to its invitations decide, whatever is shared beside them.
+    """
+    if study is not None:
+        return study.rights_reasons(dataset=dataset, model_version=model_version)
     shared = {
         _("The dataset is not shared with %(organisation)s for evaluations."): dataset,
         _("The model is not shared with %(organisation)s for evaluations."): model_version.model,
@@ -155,8 +167,14 @@ def submit_evaluation(
     task: Task,
     protocol: Protocol,
     by: User,
+    study: Study | None = None,
 ) -> tuple[Evaluation, bool]:
     """Submit an evaluation, or return the organisation's own one with the same fingerprint.
+
+    Parameters
+    ----------
+    study : Study or None
+        The study that asks. What its members accepted is enough, and only they see the result.
 
     Returns
     -------
@@ -172,13 +190,15 @@ def submit_evaluation(
     """
     if not Organisation.objects.where_member(by, Role.CONTRIBUTOR).contains(organisation):
         raise PermissionError("Only contributors of an organisation submit evaluations for it.")
-    if not may(by, Verb.EVALUATE, dataset):
-        raise PermissionError("The dataset is not shared with you for evaluations.")
-    if not ModelVersion.objects.evaluable_by(by).contains(model_version):
-        raise PermissionError("The model version is not released, or not shared with you.")
+    if study is None:
+        _require_use(dataset, model_version, by)
+    elif not study.is_coordinated_by(by) or study.organisation_id != organisation.pk:
+        raise PermissionError("Only its coordinators submit the evaluations of a study.")
     ready = readiness(dataset=dataset, model_version=model_version, task=task)
     reasons = [
-        *rights_reasons(organisation=organisation, dataset=dataset, model_version=model_version),
+        *rights_reasons(
+            organisation=organisation, dataset=dataset, model_version=model_version, study=study
+        ),
         *ready.reasons,
         *protocol_reasons(protocol, ready.tables, task),
     ]
@@ -198,6 +218,7 @@ def submit_evaluation(
         submitted_by=by,
         dataset=dataset,
         model_version=model_version,
+        study=study,
         protocol=protocol.model_dump(mode="json"),
         engine=task.engine,
         fingerprint=mark,
@@ -209,15 +230,34 @@ def submit_evaluation(
         with transaction.atomic():
             evaluation.save()
             evaluation.tables.set(ready.tables.values())
-            grant_to_owner(evaluation, organisation)
-            # The holder always sees what was found in its data.
-            grant(evaluation, Verb.VIEW, dataset.organisation)
+            _grant(evaluation)
             LogLine.write(evaluation, f"Submitted by {by} for {organisation}")
             _wake_on_commit(evaluation.pk)
     except IntegrityError:
         # Submitted twice at the same moment: the constraint let one through.
         return same.get(), False
     return evaluation, True
+
+
+def _require_use(dataset: Dataset, model_version: ModelVersion, by: User) -> None:
+    if not may(by, Verb.EVALUATE, dataset):
+        raise PermissionError("The dataset is not shared with you for evaluations.")
+    if not ModelVersion.objects.evaluable_by(by).contains(model_version):
+        raise PermissionError("The model version is not released, or not shared with you.")
+
+
+def _grant(evaluation: Evaluation) -> None:
+    """Let its organisation manage it, and those see it whom it concerns."""
+    study = evaluation.study
+    if study is None:
+        grant_to_owner(evaluation, evaluation.organisation)
+        # The holder always sees what was found in its data.
+        grant(evaluation, Verb.VIEW, evaluation.dataset.organisation)
+        return
+    # What a study found is its participants' alone: nobody shares it any further.
+    grant_to_owner(evaluation, evaluation.organisation, without=[Verb.SHARE])
+    for participant in study.participants():
+        grant(evaluation, Verb.VIEW, participant)
 
 
 def _wake_on_commit(pk: int) -> None:
@@ -260,7 +300,7 @@ def finish_with(*, evaluation: Evaluation, stored: StoredResult) -> None:
     """End a held evaluation with a result that is stored; raises as :func:`save_result`."""
     Evaluation.objects.finish(evaluation, Status.SUCCEEDED, stored_result=stored)
     LogLine.write(evaluation, "Succeeded")
-    _wake_same(evaluation)
+    _tell_of_end(evaluation)
 
 
 @transaction.atomic
@@ -268,7 +308,7 @@ def fail_evaluation(*, evaluation: Evaluation, sentence: str, detail: str = "") 
     """End a held evaluation with the reason; raises as :func:`save_result`."""
     Evaluation.objects.finish(evaluation, Status.FAILED, failure=sentence, failure_detail=detail)
     LogLine.write(evaluation, f"Failed: {sentence}")
-    _wake_same(evaluation)
+    _tell_of_end(evaluation)
 
 
 @transaction.atomic
@@ -284,14 +324,22 @@ def announce_given_up(pk: int) -> None:
     """Tell why an evaluation was given up, and wake those that waited for its result."""
     evaluation = Evaluation.objects.get(pk=pk)
     LogLine.write(evaluation, f"Failed: {evaluation.failure}")
-    _wake_same(evaluation)
+    _tell_of_end(evaluation)
 
 
-def _wake_same(evaluation: Evaluation) -> None:
-    """Wake evaluations that waited for this one, because they ask for the same numbers."""
+def _tell_of_end(evaluation: Evaluation) -> None:
+    """Wake evaluations that waited for this one's numbers, and its study: it may be the last."""
     waiting = Evaluation.objects.filter(fingerprint=evaluation.fingerprint, status=Status.QUEUED)
     for pk in waiting.values_list("pk", flat=True):
         _wake_on_commit(pk)
+    _wake_study(evaluation)
+
+
+def _wake_study(evaluation: Evaluation) -> None:
+    from portal.studies.tasks import settle_study  # which imports this module
+
+    if (study := evaluation.study_id) is not None:
+        transaction.on_commit(lambda: wake(settle_study, study))
 
 
 @transaction.atomic
@@ -307,7 +355,7 @@ def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     if not Evaluation.objects.cancel(evaluation.pk):
         return False
     LogLine.write(evaluation, f"Cancelled by {by}")
-    _wake_same(evaluation)
+    _tell_of_end(evaluation)
     return True
 
 
@@ -325,14 +373,18 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
         dataset or the model.
     """
     _require_change(evaluation, by)
-    if not may(by, Verb.EVALUATE, evaluation.dataset) or not ModelVersion.objects.evaluable_by(
-        by
-    ).contains(evaluation.model_version):
-        raise PermissionError("The dataset or the model is no longer shared with you.")
+    study = evaluation.study
+    if study is None:
+        _require_use(evaluation.dataset, evaluation.model_version, by)
+    elif not study.cells.filter(evaluation=evaluation).exists():
+        raise SubmissionRefused([_("Another evaluation has taken its place in the study.")])
+    elif not study.take_up_again():
+        raise SubmissionRefused([_("The study has ended; its evaluations are not tried again.")])
     if reasons := rights_reasons(
         organisation=evaluation.organisation,
         dataset=evaluation.dataset,
         model_version=evaluation.model_version,
+        study=study,
     ):
         raise SubmissionRefused(reasons)
     try:
@@ -349,9 +401,11 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     if queued:
         LogLine.write(evaluation, f"Tried again by {by}")
         _wake_on_commit(evaluation.pk)
+    else:
+        _wake_study(evaluation)
     return queued
 
 
 def _require_change(evaluation: Evaluation, by: User) -> None:
-    if not may(by, Verb.CHANGE, evaluation):
+    if not evaluation.may_be_managed_by(by):
         raise PermissionError("Only contributors of the submitting organisation do that.")

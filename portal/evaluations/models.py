@@ -19,6 +19,7 @@ from portal.organisations.roles import Verb
 from portal.organisations.sharing import ShareableQuerySet, may
 from portal.registry.models import ModelVersion
 from portal.result import Result
+from portal.triggers import any_changed
 from portal.usecase import Task, UseCase, use_cases
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
             dataset=evaluation.dataset,
             model_version=evaluation.model_version,
             fingerprint=evaluation.fingerprint,
+            study=evaluation.study,
         ).exclude(status__in=(Status.FAILED, Status.CANCELLED))
 
     def for_list(self) -> Self:
@@ -96,6 +98,14 @@ class Evaluation(Job):
     dataset = models.ForeignKey(Dataset, on_delete=models.PROTECT, related_name="evaluations")
     model_version = models.ForeignKey(
         ModelVersion, on_delete=models.PROTECT, related_name="evaluations"
+    )
+    study = models.ForeignKey(
+        "studies.Study",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="evaluations",
+        help_text="The study that asks; what it found stays inside until that is published.",
     )
     tables = models.ManyToManyField(
         Table, related_name="evaluations", help_text="What it reads; with predictions if stored."
@@ -130,8 +140,9 @@ class Evaluation(Job):
                 name="evaluation_fingerprint_runs_once",
             ),
             models.UniqueConstraint(
-                fields=["organisation", "dataset", "model_version", "fingerprint"],
+                fields=["organisation", "dataset", "model_version", "fingerprint", "study"],
                 condition=models.Q(status__in=(Status.QUEUED, Status.RUNNING, Status.SUCCEEDED)),
+                nulls_distinct=False,
                 name="evaluation_asked_once_by_an_organisation",
             ),
             models.CheckConstraint(
@@ -143,7 +154,14 @@ class Evaluation(Job):
                 name="evaluation_fingerprint_is_a_sha256",
             ),
         )
-        triggers = (pgtrigger.FSM(name="evaluation_moves", field="status", transitions=MOVES),)
+        triggers = (
+            pgtrigger.FSM(name="evaluation_moves", field="status", transitions=MOVES),
+            pgtrigger.Protect(
+                name="evaluation_stays_in_its_study",
+                operation=pgtrigger.Update,
+                condition=any_changed("study"),
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.model_version} · {self.dataset}"
@@ -170,7 +188,12 @@ class Evaluation(Job):
         return Result.model_validate(self.stored_result.summary)
 
     def may_be_managed_by(self, user: User | AnonymousUser) -> bool:
-        """Whether ``user`` may cancel and retry it: contributors of the submitting organisation."""
+        """Whether ``user`` may cancel and retry it: contributors of the submitting organisation.
+
+        Of a study, its coordinators alone.
+        """
+        if self.study is not None and not self.study.is_coordinated_by(user):
+            return False
         return may(user, Verb.CHANGE, self)
 
 

@@ -100,6 +100,7 @@ def _check_rights(evaluation: Evaluation) -> None:
         organisation=evaluation.organisation,
         dataset=evaluation.dataset,
         model_version=evaluation.model_version,
+        study=evaluation.study,
     )
     if reasons:
         raise _Failure(" ".join(reasons), "")

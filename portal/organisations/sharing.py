@@ -6,7 +6,7 @@ role group of an organisation, or of the whole consortium, never to a single per
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from django.db import models, transaction
@@ -104,12 +104,15 @@ def verbs_allowed(user: User | AnonymousUser, obj: Any) -> frozenset[str]:
     )
 
 
-def grant_to_owner(obj: models.Model, organisation: Organisation) -> None:
+def grant_to_owner(
+    obj: models.Model, organisation: Organisation, *, without: Collection[Verb] = ()
+) -> None:
     """Give the owning organisation's role groups what the table of roles says."""
+    verbs = _verbs_of(obj) - set(without)
     for role in Role:
         group = organisation.group(role)
         for verb in VERBS[role]:
-            if verb in _verbs_of(obj) and lowest_role(verb) == role:
+            if verb in verbs and lowest_role(verb) == role:
                 assign_perm(_codename(verb, obj), group, obj)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-from collections.abc import Iterable
 from typing import Any, ClassVar, Self
 
 import pgtrigger
@@ -20,6 +17,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
 from portal.organisations.sharing import ShareableQuerySet
+from portal.triggers import any_changed
 from portal.usecase import Task, UseCase, use_cases
 
 SEMANTIC_VERSION = (
@@ -154,13 +152,6 @@ FROZEN = (
 """What never changes once a version is released."""
 
 
-def _any_changed(names: Iterable[str]) -> pgtrigger.Q:
-    return functools.reduce(
-        operator.or_,
-        (pgtrigger.Q(**{f"old__{name}__df": pgtrigger.F(f"new__{name}")}) for name in names),
-    )
-
-
 class ModelVersion(models.Model):
     """One state of a model with its artefact, model card and regulatory facts."""
 
@@ -278,7 +269,7 @@ class ModelVersion(models.Model):
             pgtrigger.Protect(
                 name="released_version_never_changes",
                 operation=pgtrigger.Update,
-                condition=~pgtrigger.Q(old__status="draft") & _any_changed(FROZEN),
+                condition=~pgtrigger.Q(old__status="draft") & any_changed(*FROZEN),
             ),
             pgtrigger.Protect(
                 name="released_version_is_kept",

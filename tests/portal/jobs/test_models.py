@@ -21,7 +21,7 @@ from portal.evaluations.tasks import run_evaluation
 from portal.jobs.models import Status
 from portal.registry.actions import retire_version
 from portal.registry.models import FROZEN, ModelVersion
-from tests import factories
+from tests import factories, studies
 from tests.workers import a_queued_evaluation
 
 Change = dict[str, Any]
@@ -162,6 +162,16 @@ def test_an_evaluation_has_a_result_when_it_succeeded_and_only_then(
     rows.update(**RUNNING)
     done = {"status": "succeeded", "finished_at": Now(), "lease_expires_at": None}
     refused(lambda: rows.update(**done), "evaluation_result_when_succeeded")
+
+
+def test_an_evaluation_is_never_put_into_a_study_or_taken_out(evaluation: Evaluation) -> None:
+    study = studies.a_draft(factories.a_coordinator())
+    rows = Evaluation.objects.filter(pk=evaluation.pk)
+    refused(lambda: rows.update(study=study), "evaluation_stays_in_its_study", ProgrammingError)
+    twin = twin_of(evaluation, fingerprint="c" * 64, study=study)
+    twin.save()
+    rows = Evaluation.objects.filter(pk=twin.pk)
+    refused(lambda: rows.update(study=None), "evaluation_stays_in_its_study", ProgrammingError)
 
 
 ENDED: Change = {"finished_at": Now(), "lease_expires_at": None}
