@@ -5,10 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from portal.usecase import At, Measure, Task, UseCase, gettext_noop
+from usecases.ckd.binary_comparison import compare_binary
 from usecases.ckd.evaluation import ENGINE, POOLED, BinaryProtocol, evaluate_binary
 from usecases.ckd.explorers import RISK, RISK_BY_HORIZON
 from usecases.ckd.figures import FIGURES
 from usecases.ckd.findings import find
+from usecases.ckd.survival_comparison import compare_survival
 from usecases.ckd.survival_evaluation import ENGINE as SURVIVAL_ENGINE
 from usecases.ckd.survival_evaluation import POOLED as SURVIVAL_POOLED
 from usecases.ckd.survival_evaluation import SurvivalProtocol, evaluate_survival
@@ -228,6 +230,7 @@ BINARY = Task(
     figures=FIGURES,
     find=find,
     engine=ENGINE,
+    compare=compare_binary,
     pool=partial(pooled_over, scales=POOLED),
     explorer=RISK,
     at=AT,
@@ -249,6 +252,7 @@ SURVIVAL = Task(
     figures=SURVIVAL_FIGURES,
     find=find_survival,
     engine=SURVIVAL_ENGINE,
+    compare=compare_survival,
     pool=partial(pooled_over, scales=SURVIVAL_POOLED),
     explorer=RISK_BY_HORIZON,
     at=AT,

@@ -7,6 +7,7 @@ from functools import partial
 from portal.usecase import Measure, Task, UseCase, gettext_noop
 from usecases.estimates import pooled_over
 from usecases.heart_failure.cases import PATIENTS
+from usecases.heart_failure.comparison import compare_alerts
 from usecases.heart_failure.evaluation import ENGINE, POOLED, evaluate_alerts
 from usecases.heart_failure.explorers import BURDEN
 from usecases.heart_failure.figures import FIGURES
@@ -110,6 +111,7 @@ ALERTS_TASK = Task(
     figures=FIGURES,
     find=find,
     engine=ENGINE,
+    compare=compare_alerts,
     pool=partial(pooled_over, scales=POOLED),
     cases=PATIENTS,
     explorer=BURDEN,

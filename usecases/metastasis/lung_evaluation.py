@@ -186,7 +186,7 @@ class _Evaluation:
     ) -> _Measured:
         points, minimum = self.protocol.operating_points, self.protocol.minimum_events
         with_lesion = int(np.count_nonzero(found.lesions_per_case))
-        reason = _too_few(with_lesion, minimum, "with a lesion")
+        reason = too_few(with_lesion, minimum, "with a lesion")
         if reason:
             missing = Quantity("None", unavailable=reason)
             return _Measured(dict.fromkeys(points, missing), dict.fromkeys(SINGLE, missing))
@@ -201,7 +201,7 @@ class _Evaluation:
             "afroc_area": free.afroc_area,
             "weighted_afroc_area": free.weighted_afroc_area,
         }
-        reason = _too_few(found.cases - with_lesion, minimum, "without a lesion")
+        reason = too_few(found.cases - with_lesion, minimum, "without a lesion")
         if reason:
             single.update(dict.fromkeys(BOTH, Quantity("None", unavailable=reason)))
         return _Measured(
@@ -227,7 +227,7 @@ class _Evaluation:
         unseen = _unseen([*lesions, found.lesions - sum(lesions)], protocol.smallest_count)
         for index, name in enumerate(lung_curves.size_names()):
             cases = np.unique(found.lesion_case[sizes[index]]).size
-            reason = _too_few(
+            reason = too_few(
                 cases, max(protocol.minimum_events, protocol.smallest_count), f"with one {name}"
             )
             for point, quantity in zip(
@@ -380,7 +380,7 @@ class _Evaluation:
             self.pooled.append(pooled_of(name, scale, [site.single[name] for site in by_site]))
 
 
-def _too_few(cases: int, minimum: int, words: str) -> str | None:
+def too_few(cases: int, minimum: int, words: str) -> str | None:
     """Why nothing is estimated; None where there are enough cases."""
     if cases == 0:
         return f"There is no case {words}; at least {minimum} are needed."

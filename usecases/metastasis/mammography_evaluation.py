@@ -85,6 +85,24 @@ def evaluate_mammography(
     return _Evaluation(tables, protocol, progress, screening).result()
 
 
+def recalls_of(protocol: MammographyProtocol) -> list[Point]:
+    """The thresholds, and where the specificity is held: points that are like a reader's."""
+    return [
+        *(Point("threshold", threshold) for threshold in protocol.thresholds),
+        Point("specificity", protocol.specificity),
+    ]
+
+
+def too_few(counts: Mapping[str, int], minimum: int) -> str | None:
+    """Why nothing is estimated; None where there are enough exams of both outcomes."""
+    for key, words in (("events", "with cancer"), ("non_events", "without cancer")):
+        if counts[key] == 0:
+            return f"There is no exam {words}; at least {minimum} are needed."
+        if counts[key] < minimum:
+            return f"There are fewer than {minimum} exams {words}; at least {minimum} are needed."
+    return None
+
+
 class _Evaluation:
     """One run: what is known while the Result comes together."""
 
@@ -100,10 +118,7 @@ class _Evaluation:
         self.groups = Groups.of(
             screening.frame, protocol.subgroups, protocol.smallest_count, screening.counts
         )
-        self.recalls = [
-            *(Point("threshold", threshold) for threshold in protocol.thresholds),
-            Point("specificity", protocol.specificity),
-        ]
+        self.recalls = recalls_of(protocol)
         self.points = [*self.recalls, Point("sensitivity", protocol.sensitivity)]
         self.reader = screening.exams.recalled is not None
         self.estimates: list[Estimate] = []
@@ -121,7 +136,7 @@ class _Evaluation:
         self.warnings += self.groups.warnings
         share = 0.05 + 0.9 / (1 + len(self.groups) / 2)
         tick = self._ticker(EVERYONE, 0.05, share)
-        reason = self._too_few(everyone)
+        reason = too_few(everyone, self.protocol.minimum_events)
         thresholds: tuple[float, ...] = ()
         if reason is None:
             thresholds = curves.thresholds_of(exams, self.protocol.thresholds, smallest)
@@ -151,17 +166,6 @@ class _Evaluation:
     def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
         return lambda fraction: self.progress(stage, low + (high - low) * fraction)
 
-    def _too_few(self, counts: dict[str, int]) -> str | None:
-        minimum = self.protocol.minimum_events
-        for key, words in (("events", "with cancer"), ("non_events", "without cancer")):
-            if counts[key] == 0:
-                return f"There is no exam {words}; at least {minimum} are needed."
-            if counts[key] < minimum:
-                return (
-                    f"There are fewer than {minimum} exams {words}; at least {minimum} are needed."
-                )
-        return None
-
     def _measure(
         self,
         exams: Exams,
@@ -169,7 +173,7 @@ class _Evaluation:
         tick: Callable[[float], None],
         thresholds: tuple[float, ...] = (),
     ) -> Measured:
-        reason = self._too_few(counts)
+        reason = too_few(counts, self.protocol.minimum_events)
         if reason:
             missing = Quantity("None", unavailable=reason)
             names = [*operating_points.MEASURES, *operating_points.DIFFERENCES]

@@ -9,12 +9,14 @@ from usecases.estimates import pooled_over
 from usecases.metastasis import lung_findings, mammography_findings
 from usecases.metastasis.explorers import FALSE_MARKS, RECALL
 from usecases.metastasis.lung_cases import SCANS
+from usecases.metastasis.lung_comparison import compare_lung
 from usecases.metastasis.lung_evaluation import ENGINE as LUNG_ENGINE
 from usecases.metastasis.lung_evaluation import POOLED as LUNG_POOLED
 from usecases.metastasis.lung_evaluation import evaluate_lung
 from usecases.metastasis.lung_figures import FIGURES as LUNG_FIGURES
 from usecases.metastasis.lung_measures import MEASURES as LUNG_MEASURES
 from usecases.metastasis.lung_protocol import LungProtocol
+from usecases.metastasis.mammography_comparison import compare_mammography
 from usecases.metastasis.mammography_evaluation import ENGINE as MAMMOGRAPHY_ENGINE
 from usecases.metastasis.mammography_evaluation import POOLED as MAMMOGRAPHY_POOLED
 from usecases.metastasis.mammography_evaluation import evaluate_mammography
@@ -38,6 +40,7 @@ LUNG_CT = Task(
     figures=LUNG_FIGURES,
     find=lung_findings.find,
     engine=LUNG_ENGINE,
+    compare=compare_lung,
     pool=partial(pooled_over, scales=LUNG_POOLED),
     cases=SCANS,
     explorer=FALSE_MARKS,
@@ -67,6 +70,7 @@ MAMMOGRAPHY = Task(
     figures=MAMMOGRAPHY_FIGURES,
     find=mammography_findings.find,
     engine=MAMMOGRAPHY_ENGINE,
+    compare=compare_mammography,
     pool=partial(pooled_over, scales=MAMMOGRAPHY_POOLED),
     explorer=RECALL,
     at=(

@@ -35,12 +35,17 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class _Ratio:
+class Ratio:
     """Numerator and denominator, a patient each; ``scale`` turns the denominator into years."""
 
     above: np.ndarray
     below: np.ndarray
     scale: float = 1.0
+
+    @property
+    def value(self) -> float:
+        """Of all patients; they must have something to take the share of."""
+        return int(self.above.sum()) / (float(self.below.sum()) * self.scale)
 
 
 def measure(
@@ -58,8 +63,8 @@ def measure(
     Methods and their Application, 1997, 3.8). Quantiles of the lead time interpolate linearly
     (Hyndman & Fan's type 7, as in R and NumPy).
     """
-    reasons = _reasons(totals, settings)
-    ratios = _ratios(totals)
+    reasons = reasons_of(totals, settings)
+    ratios = ratios_of(totals)
     known = [name for name in ratios if name not in reasons]
     drawn, leads = _replicates(totals, [ratios[name] for name in known], settings, tick)
     found: dict[str, Quantity] = {}
@@ -83,21 +88,21 @@ def measure(
     return found
 
 
-def _ratios(totals: Totals) -> dict[str, _Ratio]:
+def ratios_of(totals: Totals) -> dict[str, Ratio]:
     year = 1 / DAYS_PER_YEAR
     ratios = {
-        "event_sensitivity": _Ratio(totals.detected, totals.events),
-        "unexplained_alert_rate": _Ratio(totals.unexplained, totals.at_risk, year),
-        "alert_rate": _Ratio(totals.alerts, totals.at_risk, year),
-        "alert_ppv": _Ratio(totals.alerts - totals.unexplained, totals.alerts),
-        "event_rate": _Ratio(totals.events, totals.days, year),
+        "event_sensitivity": Ratio(totals.detected, totals.events),
+        "unexplained_alert_rate": Ratio(totals.unexplained, totals.at_risk, year),
+        "alert_rate": Ratio(totals.alerts, totals.at_risk, year),
+        "alert_ppv": Ratio(totals.alerts - totals.unexplained, totals.alerts),
+        "event_rate": Ratio(totals.events, totals.days, year),
     }
     if totals.in_alert is not None:
-        ratios["time_in_alert"] = _Ratio(totals.in_alert, totals.at_risk)
+        ratios["time_in_alert"] = Ratio(totals.in_alert, totals.at_risk)
     return ratios
 
 
-def _reasons(totals: Totals, settings: Settings) -> dict[str, str]:
+def reasons_of(totals: Totals, settings: Settings) -> dict[str, str]:
     """Why some measures have no value, in a sentence."""
     few, least = settings.smallest_count, settings.minimum_events
     if totals.patients < few:
@@ -128,7 +133,7 @@ def _reasons(totals: Totals, settings: Settings) -> dict[str, str]:
 
 def _replicates(
     totals: Totals,
-    ratios: list[_Ratio],
+    ratios: list[Ratio],
     settings: Settings,
     tick: Callable[[float], None] | None,
 ) -> tuple[np.ndarray, np.ndarray]:

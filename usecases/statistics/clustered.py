@@ -37,26 +37,54 @@ def clustered_auroc(outcome: np.ndarray, score: np.ndarray, cluster: np.ndarray)
     plain = auroc(happened, values)
     if plain.value is None:
         return Quantity(OBUCHOWSKI, unavailable=plain.unavailable)
-    area = plain.value
-    parts = []
+    placed = np.empty(happened.size)
     for own, other in ((happened, ~happened), (~happened, happened)):
         rest = np.sort(values[other])
         mine = values[own]
         below = np.searchsorted(rest, mine, side="left")
         through = np.searchsorted(rest, mine, side="right")
         won = (below + through) / (2 * rest.size)
-        placement = won if own is happened else 1 - won
-        size = int(number.max()) + 1
-        count = np.bincount(number[own], minlength=size)
-        total = np.bincount(number[own], weights=placement, minlength=size)
-        parts.append((total - count * area, int(np.count_nonzero(count)), mine.size))
+        placed[own] = won if own is happened else 1 - won
+    variance = clustered_variance(happened, number, placed, plain.value)
+    if variance is None:
+        return Quantity(
+            f"{OBUCHOWSKI}; no interval, as one group has a single cluster", plain.value
+        )
+    error = math.sqrt(max(0.0, variance))
+    return normal_quantity(plain.value, error, OBUCHOWSKI, low=0.0, high=1.0)
+
+
+def clustered_variance(
+    happened: np.ndarray, cluster: np.ndarray, placed: np.ndarray, mean: float
+) -> float | None:
+    """The variance of a mean of placement values, or of differences of them, by cluster.
+
+    Parameters
+    ----------
+    happened : ndarray of bool, shape (n,)
+    cluster : ndarray of int64, shape (n,)
+    placed : ndarray of float64, shape (n,)
+        Of each row, the share of the rows of the other outcome that are ranked rightly beside it.
+    mean : float
+        Of ``placed``, the same in either outcome: the area.
+
+    Returns
+    -------
+    float or None
+        None where all rows of an outcome are of one cluster.
+    """
+    size = int(cluster.max()) + 1
+    parts = []
+    for own in (happened, ~happened):
+        count = np.bincount(cluster[own], minlength=size)
+        total = np.bincount(cluster[own], weights=placed[own], minlength=size)
+        parts.append((total - count * mean, int(np.count_nonzero(count)), int(count.sum())))
     (events, event_clusters, event_rows), (others, other_clusters, other_rows) = parts
     if event_clusters < 2 or other_clusters < 2:
-        return Quantity(f"{OBUCHOWSKI}; no interval, as one group has a single cluster", area)
-    clusters = np.unique(number).size
-    variance = (
+        return None
+    clusters = np.unique(cluster).size
+    return (
         event_clusters / (event_clusters - 1) * float(np.sum(events**2)) / event_rows**2
         + other_clusters / (other_clusters - 1) * float(np.sum(others**2)) / other_rows**2
         + 2 * clusters / (clusters - 1) * float(np.sum(events * others)) / (event_rows * other_rows)
     )
-    return normal_quantity(area, math.sqrt(max(0.0, variance)), OBUCHOWSKI, low=0.0, high=1.0)

@@ -9,10 +9,11 @@ import numpy as np
 
 from usecases.statistics.quantity import Quantity, normal_quantity
 from usecases.statistics.survival import EVENT, FollowUp
-from usecases.statistics.time_dependent import ROUNDING
+from usecases.statistics.time_dependent import ROUNDING, Weighted
 
 HARRELL = "Harrell's C truncated at the horizon, deaths censored; infinitesimal jackknife"
 UNO = "Uno's C truncated at the horizon, weights n/G\N{SUPERSCRIPT TWO}; infinitesimal jackknife"
+NO_EVENT = "Nobody has the event by the horizon."
 NO_PAIRS = "No two people can be compared: nobody was followed past somebody's event."
 
 NOT_ASKED = "It was not asked for."
@@ -57,8 +58,7 @@ def concordance(follow: FollowUp, *, uno: bool = True) -> Concordance:
     follow = follow.deaths_censored
     event = follow.event == EVENT
     if not event.any():
-        reason = "Nobody has the event by the horizon."
-        missing = [Quantity(method, unavailable=reason) for method in (HARRELL, UNO)]
+        missing = [Quantity(method, unavailable=NO_EVENT) for method in (HARRELL, UNO)]
         return Concordance(0, 0, 0, *missing)
     weights = [event.astype(np.int32)]
     if uno:
@@ -91,7 +91,36 @@ class _Pairs:
     earlier: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 
+def concordance_influence(follow: FollowUp) -> tuple[Weighted | str, Weighted | str]:
+    """Harrell's and Uno's C with what each person adds to them, or why there is none.
+
+    The influences are those whose squares add up to the variance of :func:`concordance`.
+    """
+    follow = follow.deaths_censored
+    event = follow.event == EVENT
+    if not event.any():
+        return (NO_EVENT, NO_EVENT)
+    weights = [event.astype(np.int32), np.where(event, follow.censoring.weight, 0.0) ** 2]
+    pairs = _pairs(follow, event, weights)
+    found = (_summed_pairs(pairs, kind, own) for kind, own in enumerate(weights))
+    harrell, uno = (NO_PAIRS if one is None else Weighted(one[0], one[1] / one[2]) for one in found)
+    return harrell, uno
+
+
 def _index(pairs: _Pairs, kind: int, own: np.ndarray, method: str) -> Quantity:
+    found = _summed_pairs(pairs, kind, own)
+    if found is None:
+        return Quantity(method, unavailable=NO_PAIRS)
+    value, surplus, total = found
+    error = math.sqrt(float(np.sum(surplus**2))) / total
+    error = error if error > ROUNDING else 0.0
+    return normal_quantity(value, error, method, low=0.0, high=1.0)
+
+
+def _summed_pairs(
+    pairs: _Pairs, kind: int, own: np.ndarray
+) -> tuple[float, np.ndarray, float] | None:
+    """C, each person's pairs won beyond it, and the number of pairs; None without any."""
     concordant, discordant, tied = (
         own * later + earlier
         for later, earlier in zip(pairs.later, pairs.earlier[kind], strict=True)
@@ -99,12 +128,10 @@ def _index(pairs: _Pairs, kind: int, own: np.ndarray, method: str) -> Quantity:
     all_pairs = concordant + discordant + tied
     total = float(np.sum(all_pairs)) / 2  # each pair stands with both of its people
     if total == 0:
-        return Quantity(method, unavailable=NO_PAIRS)
+        return None
     good = concordant + tied / 2
     value = min(1.0, float(np.sum(good)) / 2 / total)
-    error = math.sqrt(float(np.sum((good - value * all_pairs) ** 2))) / total
-    error = error if error > ROUNDING else 0.0
-    return normal_quantity(value, error, method, low=0.0, high=1.0)
+    return value, good - value * all_pairs, total
 
 
 def _pairs(follow: FollowUp, event: np.ndarray, weights: list[np.ndarray]) -> _Pairs:

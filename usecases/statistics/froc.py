@@ -335,7 +335,7 @@ def measure(
     drawn: dict[str, list[np.ndarray]] = defaultdict(list)
     for chunk, start in enumerate(range(0, settings.replicates, CHUNK)):
         size = min(CHUNK, settings.replicates - start)
-        weights = _drawn_cases(found.cases, size, settings.seed, chunk)
+        weights = drawn_cases(found.cases, size, settings.seed, chunk)
         for name, replicates in measured(weights).items():
             drawn[name].append(replicates)
         tick((start + size) / settings.replicates)
@@ -372,7 +372,7 @@ def measure(
     )
 
 
-def _drawn_cases(cases: int, replicates: int, seed: int, chunk: int) -> np.ndarray:
+def drawn_cases(cases: int, replicates: int, seed: int, chunk: int) -> np.ndarray:
     """How often each case is drawn, shape (cases, replicates)."""
     random = generator(seed, CASES, chunk)
     drawn = random.integers(cases, size=(replicates, cases))

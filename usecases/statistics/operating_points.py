@@ -156,6 +156,98 @@ class Measured:
     reader: dict[str, Quantity] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """Exams by the rank of their scores, and from which rank on each point recalls.
+
+    Attributes
+    ----------
+    ranks : RankTable
+    step : ndarray of int, shape (exams,)
+        The rank of each exam's score, from 0.
+    exact : Counts
+        One row: the exams as they are.
+    starts : dict
+        The lowest rank that is recalled, by point.
+    """
+
+    ranks: RankTable
+    step: np.ndarray
+    exact: Counts
+    starts: dict[Point, int]
+
+    @classmethod
+    def of(cls, exams: Exams, points: Sequence[Point]) -> Ranked:
+        ranks = RankTable.of(exams.outcome, exams.score)
+        step = np.searchsorted(ranks.score, exams.score)
+        exact = Counts.of(*_cells(exams, step, ranks.score.size))
+        starts = {
+            point: int(np.searchsorted(ranks.score, point.target))
+            if point.kind == "threshold"
+            else int(exact.start_at(point)[0])
+            for point in points
+        }
+        return cls(ranks, step, exact, starts)
+
+    def replicates(
+        self,
+        exams: Exams,
+        replicates: int,
+        seed: int,
+        tick: Callable[[float], None],
+        *,
+        by_woman: bool = False,
+    ) -> dict[Point, dict[str, np.ndarray]]:
+        """Bootstrap replicates of every measure at every point.
+
+        Scores are resampled in groups of neighbours; each threshold, and the data's own threshold
+        of each held share, is the beginning of one.
+
+        Parameters
+        ----------
+        exams : Exams
+        replicates, seed : int
+        tick : callable
+        by_woman : bool
+            Whether women are drawn one by one although each has one exam: then the draws do not
+            depend on the scores, and are the same for every model of the same exams.
+        """
+        points = list(self.starts)
+        own = np.asarray(list(self.starts.values()), dtype=np.int64)
+        cuts = np.concatenate([own, *_around(self.exact, points)])
+        groups = self.ranks.table.group_starts((cuts + 1) / self.ranks.score.size)
+        group = np.searchsorted(groups, self.step, side="right") - 1
+        cell = group if exams.recalled is None else group + groups.size * exams.recalled
+        happened = exams.outcome.astype(bool)
+        size = 2 * groups.size
+        if by_woman or exams.clustered:
+            chunks = resampling.replicates_of_clusters(
+                Clusters(exams.woman, cell, happened), size, replicates, seed
+            )
+        else:
+            cancers, healthy = (
+                np.bincount(cell[which], minlength=size) for which in (happened, ~happened)
+            )
+            table = RiskTable(np.arange(size, dtype=np.float64), cancers, healthy)
+            chunks = resampling.replicates_of_people(table, replicates, seed)
+        drawn: dict[Point, dict[str, list[np.ndarray]]] = {point: {} for point in points}
+        total = -(-replicates // resampling.CHUNK)
+        for index, (events, non_events) in enumerate(chunks):
+            counts = Counts.of(events, non_events)
+            for point in points:
+                if point.kind == "threshold":
+                    start = np.full(len(events), np.searchsorted(groups, self.starts[point]))
+                else:
+                    start = counts.start_at(point)
+                for name, values in counts.values(start).items():
+                    drawn[point].setdefault(name, []).append(values)
+            tick(0.1 + 0.9 * (index + 1) / total)
+        return {
+            point: {name: np.concatenate(parts) for name, parts in found.items()}
+            for point, found in drawn.items()
+        }
+
+
 def measure(
     exams: Exams,
     points: Sequence[Point],
@@ -179,16 +271,8 @@ def measure(
     tick : callable
         Called with the fraction done.
     """
-    ranks = RankTable.of(exams.outcome, exams.score)
-    step = np.searchsorted(ranks.score, exams.score)
-    recalled = np.zeros(step.size, dtype=bool) if exams.recalled is None else exams.recalled
-    exact = Counts.of(*_cells(exams, step, recalled, ranks.score.size))
-    starts = {
-        point: int(np.searchsorted(ranks.score, point.target))
-        if point.kind == "threshold"
-        else int(exact.start_at(point)[0])
-        for point in points
-    }
+    ranked = Ranked.of(exams, points)
+    ranks, exact, starts = ranked.ranks, ranked.exact, ranked.starts
     clustered = exams.clustered
     found = Measured(
         auroc=clustered_auroc(exams.outcome, exams.score, exams.woman)
@@ -196,10 +280,7 @@ def measure(
         else auroc_of_table(ranks.table)
     )
     tick(0.1)
-    own = np.asarray(list(starts.values()), dtype=np.int64)
-    cuts = np.concatenate([own, *_around(exact, points)])
-    groups = ranks.table.group_starts((cuts + 1) / ranks.score.size)
-    drawn = _replicates(exams, step, recalled, groups, points, starts, replicates, seed, tick)
+    drawn = ranked.replicates(exams, replicates, seed, tick)
     shown = [*MEASURES, *(DIFFERENCES if exams.recalled is not None else ())]
     for point, start in starts.items():
         parts, values = exact.parts(np.asarray([start])), exact.values(np.asarray([start]))
@@ -238,64 +319,14 @@ def _around(exact: Counts, points: Sequence[Point]) -> list[np.ndarray]:
     return steps
 
 
-def _cells(
-    exams: Exams, step: np.ndarray, recalled: np.ndarray, steps: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _cells(exams: Exams, step: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Exams with and without cancer by reader and step, each of shape (1, 2 × steps)."""
-    cell = step + steps * recalled
+    cell = step if exams.recalled is None else step + steps * exams.recalled
     happened = exams.outcome.astype(bool)
     cancers, healthy = (
         np.bincount(cell[which], minlength=2 * steps)[np.newaxis] for which in (happened, ~happened)
     )
     return cancers, healthy
-
-
-def _replicates(
-    exams: Exams,
-    step: np.ndarray,
-    recalled: np.ndarray,
-    groups: np.ndarray,
-    points: Sequence[Point],
-    starts: dict[Point, int],
-    replicates: int,
-    seed: int,
-    tick: Callable[[float], None],
-) -> dict[Point, dict[str, np.ndarray]]:
-    """Bootstrap replicates of every measure at every point.
-
-    Scores are resampled in groups of neighbours that begin at ``groups``; each threshold, and
-    the data's own threshold of each held share, is the beginning of one.
-    """
-    group = np.searchsorted(groups, step, side="right") - 1
-    cell = group + groups.size * recalled
-    happened = exams.outcome.astype(bool)
-    size = 2 * groups.size
-    if exams.clustered:
-        chunks = resampling.replicates_of_clusters(
-            Clusters(exams.woman, cell, happened), size, replicates, seed
-        )
-    else:
-        cancers, healthy = (
-            np.bincount(cell[which], minlength=size) for which in (happened, ~happened)
-        )
-        table = RiskTable(np.arange(size, dtype=np.float64), cancers, healthy)
-        chunks = resampling.replicates_of_people(table, replicates, seed)
-    drawn: dict[Point, dict[str, list[np.ndarray]]] = {point: {} for point in points}
-    total = -(-replicates // resampling.CHUNK)
-    for index, (events, non_events) in enumerate(chunks):
-        counts = Counts.of(events, non_events)
-        for point in points:
-            if point.kind == "threshold":
-                start = np.full(len(events), np.searchsorted(groups, starts[point]))
-            else:
-                start = counts.start_at(point)
-            for name, values in counts.values(start).items():
-                drawn[point].setdefault(name, []).append(values)
-        tick(0.1 + 0.9 * (index + 1) / total)
-    return {
-        point: {name: np.concatenate(parts) for name, parts in found.items()}
-        for point, found in drawn.items()
-    }
 
 
 def _quantity(

@@ -6,7 +6,7 @@ the chunk; so the same seed gives the same replicates however many processors sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,15 +70,36 @@ def replicates_of_clusters(
     clusters: Clusters, groups: int, replicates: int, seed: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The same, drawing clusters with replacement, each with all of its rows."""
-    total = int(clusters.cluster.max()) + 1 if clusters.cluster.size else 0
-    cell = clusters.group + groups * ~clusters.happened
+    for (counts,) in paired_replicates_of_clusters([clusters], [groups], replicates, seed):
+        yield counts
+
+
+def paired_replicates_of_clusters(
+    clusters: Sequence[Clusters], groups: Sequence[int], replicates: int, seed: int
+) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    """The same for several groupings of the same rows, by the same draws: counts of each.
+
+    Parameters
+    ----------
+    clusters : sequence of Clusters
+        Of the same clusters each; one for each model whose risks are grouped.
+    groups : sequence of int
+        How many groups each has.
+    replicates, seed : int
+    """
+    first = clusters[0].cluster
+    total = int(first.max()) + 1 if first.size else 0
+    alone = total == first.size and bool(np.array_equal(first, np.arange(total)))
+    cells = [one.group + size * ~one.happened for one, size in zip(clusters, groups, strict=True)]
     for chunk, count in enumerate(_chunks(replicates)):
         random = generator(seed, CLUSTERS, chunk)
-        drawn = np.empty((count, 2 * groups), dtype=np.int64)
+        drawn = [np.empty((count, 2 * size), dtype=np.int64) for size in groups]
         for row in range(count):
             times = np.bincount(random.integers(total, size=total), minlength=total)
-            drawn[row] = np.bincount(cell, weights=times[clusters.cluster], minlength=2 * groups)
-        yield drawn[:, :groups], drawn[:, groups:]
+            weights = times if alone else times[first]
+            for cell, into in zip(cells, drawn, strict=True):
+                into[row] = np.bincount(cell, weights=weights, minlength=into.shape[1])
+        yield [(into[:, :size], into[:, size:]) for into, size in zip(drawn, groups, strict=True)]
 
 
 def _chunks(replicates: int) -> Iterator[int]:

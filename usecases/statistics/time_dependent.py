@@ -99,13 +99,8 @@ def brier_at_horizon(follow: FollowUp, risk: np.ndarray | None = None) -> tuple[
     As the weights add up to n, that reference is p (1 - p), p the Aalen-Johansen estimate; the
     interval of IPA adds the influence of both scores (delta method).
     """
-    predicted = follow.risk if risk is None else risk
-    weight = follow.censoring.weight
-    lost = weight * ((follow.event == EVENT) - predicted) ** 2
-    size = follow.people
-    value = float(np.sum(lost)) / size
-    influence = (lost - value) / size + follow.censoring.influence(lost / size)
-    score = Weighted(value, influence)
+    score = brier_influence(follow, risk)
+    value, influence = score.value, score.influence
     quantity = normal_quantity(value, score.standard_error, BRIER, low=0.0, high=1.0)
     share = follow.incidence.value
     worst = share * (1 - share)
@@ -117,3 +112,13 @@ def brier_at_horizon(follow: FollowUp, risk: np.ndarray | None = None) -> tuple[
         value / worst**2 * (1 - 2 * share) * of_share - influence / worst,
     )
     return quantity, normal_quantity(scaled.value, scaled.standard_error, IPA, high=1.0)
+
+
+def brier_influence(follow: FollowUp, risk: np.ndarray | None = None) -> Weighted:
+    """The Brier score with its influence function; ``risk`` as in :func:`brier_at_horizon`."""
+    predicted = follow.risk if risk is None else risk
+    weight = follow.censoring.weight
+    lost = weight * ((follow.event == EVENT) - predicted) ** 2
+    size = follow.people
+    value = float(np.sum(lost)) / size
+    return Weighted(value, (lost - value) / size + follow.censoring.influence(lost / size))
