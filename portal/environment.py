@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -66,3 +67,53 @@ def broker(url: str) -> tuple[str, dict[str, Any]]:
     for path in options.values():
         os.makedirs(path, mode=0o700, exist_ok=True)
     return "filesystem://", options
+
+
+def cache(url: str) -> dict[str, Any]:
+    """Django's default cache: Redis, or a table of the database; every process sees the same."""
+    if not url:
+        return {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "cache",
+            # Beyond the default of 300, old attempts to sign in would be forgotten too soon.
+            "OPTIONS": {"MAX_ENTRIES": 20_000},
+        }
+    if urlsplit(url).scheme not in ("redis", "rediss"):
+        raise ImproperlyConfigured(f"CACHE_URL is '{url}'; expected redis://host/0, or nothing.")
+    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where e-mail goes."""
+
+    backend: str = "django.core.mail.backends.smtp.EmailBackend"
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+
+
+MAIL_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+
+
+def mail_server(url: str) -> MailServer:
+    """The mail server that EMAIL_URL names: ``smtp+tls://user:password@host:587``."""
+    if url == "console:":
+        return MailServer(backend="django.core.mail.backends.console.EmailBackend")
+    parts = urlsplit(url)
+    if parts.scheme not in MAIL_PORTS or not parts.hostname:
+        raise ImproperlyConfigured(
+            f"EMAIL_URL starts with '{parts.scheme}:'; expected smtp+tls://user:password@host:587, "
+            "smtps://…, smtp://…, or console: to print e-mail."
+        )
+    return MailServer(
+        host=parts.hostname,
+        port=parts.port or MAIL_PORTS[parts.scheme],
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        starttls=parts.scheme == "smtp+tls",
+        tls=parts.scheme == "smtps",
+    )

@@ -14,6 +14,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal import __version__, environment
+from portal.accounts.identity_providers import identity_providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_ROOT = BASE_DIR / ".local"
@@ -35,6 +36,7 @@ if not DEBUG:
         )
 
 SECRET_KEY = os.environ.get("SECRET_KEY") or "for development on one machine only" * 2
+SECRET_KEY_FALLBACKS = environment.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS") or ["127.0.0.1", "localhost", "[::1]"]
 DEMONSTRATION = environment.flag("DEMONSTRATION", default=DEBUG)
 
@@ -55,10 +57,18 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "csp",
     "django_htmx",
     "guardian",
+    "knox",
     "pgtrigger",
+    "rest_framework",
     "portal.accounts",
     "portal.organisations",
     "portal.registry",
@@ -82,6 +92,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "portal.accounts.second_factor.SecondFactorMiddleware",
 ]
 
 ROOT_URLCONF = "portal.urls"
@@ -119,6 +131,9 @@ DATABASES = {
 if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database.")
 
+# What all processes remember together for a while: attempts to sign in, codes that were used.
+CACHES = {"default": environment.cache(os.environ.get("CACHE_URL", ""))}
+
 # People
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
@@ -138,6 +153,76 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
+REQUIRE_SECOND_FACTOR = environment.flag("REQUIRE_SECOND_FACTOR", default=not DEMONSTRATION)
+"""Whether managers, those with a consortium role and administrators must have one."""
+IDENTITY_PROVIDERS = identity_providers(os.environ.get("IDENTITY_PROVIDERS", ""))
+
+# How django-allauth signs people in. Its pages are listed in portal/accounts/urls.py.
+ACCOUNT_ADAPTER = "portal.accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "portal.accounts.forms.SignInForm",
+    "reset_password": "portal.accounts.forms.ForgottenPasswordForm",
+    "reset_password_from_key": "portal.accounts.forms.NewPasswordForm",
+    "change_password": "portal.accounts.forms.PasswordForm",
+    "reauthenticate": "portal.accounts.forms.ConfirmPasswordForm",
+}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_ENABLED = False  # by invitation, by an administrator, or vouched for by a provider
+ACCOUNT_EMAIL_VERIFICATION = "none"  # whoever made the account answers for the address
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "SHAIPED: "
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if DEBUG else "https"
+ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE, and no longer
+SOCIALACCOUNT_ADAPTER = "portal.accounts.adapters.ProviderAdapter"
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "provider_class": "portal.accounts.openid_connect.IdentityProvider",
+        "OAUTH_PKCE_ENABLED": True,
+    },
+}
+MFA_ADAPTER = "portal.accounts.adapters.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "portal.accounts.forms.SecondFactorForm",
+    "reauthenticate": "portal.accounts.forms.ConfirmCodeForm",
+    "activate_totp": "portal.accounts.forms.AuthenticatorForm",
+    "add_webauthn": "portal.accounts.forms.PasskeyForm",
+    "edit_webauthn": "portal.accounts.forms.PasskeyNameForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "SHAIPED"
+MFA_TOTP_TOLERANCE = 1  # clocks differ
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
+MFA_RECOVERY_CODE_DIGITS = 10
+
+# E-mail
+mail = environment.mail_server(
+    os.environ.get("EMAIL_URL") or ("console:" if DEBUG else "smtp://localhost")
+)
+EMAIL_BACKEND = mail.backend
+EMAIL_HOST = mail.host
+EMAIL_PORT = mail.port
+EMAIL_HOST_USER = mail.user
+EMAIL_HOST_PASSWORD = mail.password
+EMAIL_USE_TLS = mail.starttls
+EMAIL_USE_SSL = mail.tls
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or f"SHAIPED <no-reply@{ALLOWED_HOSTS[0]}>"
+
+# API
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - names a model
+REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "shaiped_"}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.accounts.tokens.TokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.accounts.tokens.ScopeAllows"],
+    "DEFAULT_THROTTLE_CLASSES": ["portal.accounts.tokens.TokenThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"token": os.environ.get("API_RATE") or "600/minute"},
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
 
 # Language and time
 LANGUAGE_CODE = "en-gb"
@@ -240,6 +325,8 @@ SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_REFERRER_POLICY = "same-origin"
 if environment.flag("BEHIND_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # The address that rate limits count by is the last one that the proxy wrote.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SECURE = HTTPS

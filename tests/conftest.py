@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from pytest_socket import socket_allow_hosts
 
@@ -70,6 +71,12 @@ def chromium() -> str:
 def redis_server() -> str:
     """The redis-server on PATH."""
     return _program("redis-server")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Rate limits and used codes of another test are forgotten."""
+    cache.clear()
 
 
 @pytest.fixture

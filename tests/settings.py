@@ -25,3 +25,6 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 DATABASES["default"]["TEST"] = {  # noqa: F405
     "NAME": "test_shaiped" + os.environ.get("TEST_DATABASE_SUFFIX", "")
 }
+
+# In this process: what one test tried too often does not stand in the way of the next.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

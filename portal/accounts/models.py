@@ -1,5 +1,6 @@
-"""People who sign in."""
+"""People who sign in, and the tokens with which their programs do."""
 
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -8,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from knox.models import AbstractAuthToken
 
 
 class UserManager(BaseUserManager["User"]):
@@ -27,7 +29,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=(email or "").strip())
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]  # knox has no types
     """A person, known by an e-mail address; what they may do comes from memberships."""
 
     email = models.EmailField(_("e-mail address"), unique=True)
@@ -62,3 +64,41 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.full_name
+
+
+class ApiToken(AbstractAuthToken):
+    """A personal token of the API: only its hash is kept, it has a name, and it ends."""
+
+    class Scope(models.TextChoices):
+        READ = "read", _("Read")
+        WRITE = "write", _("Read and write")
+
+    SEEN_EVERY = timedelta(minutes=5)
+    """How exactly the last use is told: each request would be a write otherwise."""
+
+    name = models.CharField(_("name"), max_length=80)
+    scope = models.CharField(_("scope"), max_length=10, choices=Scope, default=Scope.READ)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager["ApiToken"]] = models.Manager()
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ("-created",)
+        constraints = (
+            models.UniqueConstraint(fields=["user", "name"], name="api_token_name_once"),
+            models.CheckConstraint(
+                condition=models.Q(scope__in=["read", "write"]), name="api_token_scope_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expiry__isnull=False), name="api_token_expires"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_expired(self) -> bool:
+        return bool(self.expiry <= timezone.now())

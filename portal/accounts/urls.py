@@ -1,17 +1,120 @@
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+"""Every page about a person's account. What django-allauth has beyond these is off.
 
-from portal.accounts.forms import SignInForm
+It finds its own pages by their names, which therefore stay as they are.
+"""
+
+from allauth.account import views as account
+from allauth.mfa.base import views as factor
+from allauth.mfa.recovery_codes import views as codes
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as webauthn
+from django.contrib.auth.views import LogoutView
+from django.urls import path, re_path, reverse_lazy
+
+from portal.accounts import openid_connect, views
+from portal.organisations.views import acting_organisation_choose
+
+sign_in = views.SignIn.as_view()
 
 urlpatterns = [
+    path("", views.account_detail, name="account-detail"),
+    path("name/", views.name_edit, name="name-edit"),
+    path("acting-for/", acting_organisation_choose, name="acting-organisation-choose"),
+    path("sessions/end-others/", views.other_sessions_end, name="other-sessions-end"),
+    path("sessions/<int:pk>/end/", views.session_end, name="session-end"),
+    path("tokens/new/", views.token_create, name="token-create"),
+    path("tokens/<str:digest>/revoke/", views.token_revoke, name="token-revoke"),
+    # In and out
+    path("sign-in/", sign_in, name="sign-in"),
+    path("sign-in/", sign_in, name="account_login"),
     path(
-        "sign-in/",
-        LoginView.as_view(
-            template_name="accounts/sign_in.html",
-            authentication_form=SignInForm,
-            redirect_authenticated_user=True,
-        ),
-        name="sign-in",
+        "sign-in/second-factor/",
+        factor.AuthenticateView.as_view(template_name="accounts/sign_in_second_factor.html"),
+        name="mfa_authenticate",
     ),
+    path("sign-in/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path(
+        "providers/<slug:provider_id>/",
+        openid_connect.provider_sign_in,
+        name="openid_connect_login",
+    ),
+    path(
+        "providers/<slug:provider_id>/callback/",
+        openid_connect.provider_callback,
+        name="openid_connect_callback",
+    ),
+    # Password
+    path("password/", views.PasswordChange.as_view(), name="account_change_password"),
+    path(
+        "password/forgotten/",
+        account.PasswordResetView.as_view(template_name="accounts/password_forgotten.html"),
+        name="account_reset_password",
+    ),
+    path(
+        "password/forgotten/sent/",
+        account.PasswordResetDoneView.as_view(template_name="accounts/password_sent.html"),
+        name="account_reset_password_done",
+    ),
+    re_path(
+        r"^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        account.PasswordResetFromKeyView.as_view(
+            template_name="accounts/password_new.html", success_url=reverse_lazy("sign-in")
+        ),
+        name="account_reset_password_from_key",
+    ),
+    # Before something important
+    path(
+        "confirm/",
+        account.ReauthenticateView.as_view(template_name="accounts/confirm.html"),
+        name="account_reauthenticate",
+    ),
+    path(
+        "confirm/code/",
+        factor.ReauthenticateView.as_view(template_name="accounts/confirm.html"),
+        name="mfa_reauthenticate",
+    ),
+    path(
+        "confirm/passkey/",
+        webauthn.ReauthenticateWebAuthnView.as_view(template_name="accounts/confirm.html"),
+        name="mfa_reauthenticate_webauthn",
+    ),
+    # Second factor
+    path("second-factor/", views.second_factor_detail, name="mfa_index"),
+    path("second-factor/app/", views.AuthenticatorAdd.as_view(), name="mfa_activate_totp"),
+    path(
+        "second-factor/app/remove/",
+        totp.DeactivateTOTPView.as_view(template_name="accounts/authenticator_remove.html"),
+        name="mfa_deactivate_totp",
+    ),
+    path("second-factor/passkeys/new/", views.PasskeyAdd.as_view(), name="mfa_add_webauthn"),
+    path(
+        "second-factor/passkeys/<int:pk>/",
+        webauthn.EditWebAuthnView.as_view(
+            template_name="accounts/passkey_edit.html", success_url=reverse_lazy("mfa_index")
+        ),
+        name="mfa_edit_webauthn",
+    ),
+    path(
+        "second-factor/passkeys/<int:pk>/remove/",
+        webauthn.RemoveWebAuthnView.as_view(
+            template_name="accounts/passkey_remove.html", success_url=reverse_lazy("mfa_index")
+        ),
+        name="mfa_remove_webauthn",
+    ),
+    path(
+        "second-factor/codes/",
+        codes.ViewRecoveryCodesView.as_view(template_name="accounts/recovery_codes.html"),
+        name="mfa_view_recovery_codes",
+    ),
+    path(
+        "second-factor/codes/new/",
+        codes.GenerateRecoveryCodesView.as_view(template_name="accounts/recovery_codes_new.html"),
+        name="mfa_generate_recovery_codes",
+    ),
+    path(
+        "second-factor/codes/download/",
+        codes.download_recovery_codes,
+        name="mfa_download_recovery_codes",
+    ),
 ]

@@ -28,6 +28,7 @@ from portal.catalogue.presentation import kind_words, shown_columns
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
 from portal.htmx import wants_fragment
+from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
@@ -126,7 +127,7 @@ def dataset_create(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     user = signed_in(request)
     if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
         raise PermissionDenied
-    form = DatasetForm(request.POST or None, user=user)
+    form = DatasetForm(request.POST or None, user=user, initial=acting_for(request))
     profile = profile_form(use_case, None, request.POST or None)
     if request.method == "POST" and form.is_valid() and (not profile or profile.is_valid()):
         dataset = actions.create_dataset(

@@ -24,6 +24,7 @@ from portal.evaluations.timing import duration, elapsed_seconds, expected_second
 from portal.figures import curve_table
 from portal.htmx import wants_fragment
 from portal.jobs.models import Status
+from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import may
@@ -74,7 +75,11 @@ def evaluation_submit(request: HttpRequest, use_case: UseCase, task: str) -> Htt
     asked = ("model_version", "dataset")
     chosen = {name: request.GET[name] for name in asked if name in request.GET}
     form = SubmissionForm(
-        request.POST or None, user=user, use_case=use_case, task=found, initial=chosen
+        request.POST or None,
+        user=user,
+        use_case=use_case,
+        task=found,
+        initial=acting_for(request) | chosen,
     )
     if request.method == "POST" and form.is_valid() and form.protocol is not None:
         try:

@@ -14,6 +14,7 @@ from portal.accounts.people import signed_in
 from portal.catalogue.forms import ShareForm
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
+from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
@@ -95,7 +96,7 @@ def model_create(request: HttpRequest, use_case: UseCase, task: str) -> HttpResp
         raise Http404(str(error)) from error
     if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
         raise PermissionDenied
-    form = ModelForm(request.POST or None, user=user)
+    form = ModelForm(request.POST or None, user=user, initial=acting_for(request))
     if request.method == "POST" and form.is_valid():
         model = actions.create_model(use_case=use_case, task=found, by=user, **form.cleaned_data)
         messages.success(request, _("The model is registered. Now describe its first version."))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
+from portal.accounts.actions import create_token
+from portal.accounts.identity_providers import identity_providers
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
@@ -20,6 +24,9 @@ from portal.registry.models import ModelVersion
 from tests import factories
 
 OK, SIGN_IN, FORBIDDEN, MISSING, METHOD = 200, "sign-in", 403, 404, 405
+AWAY, UNKNOWN = 302, 401
+CONFIRM = "confirm"
+"""Asked for the password or a code once more, before something important."""
 DONE = "done"
 """A POST that was carried out, or whose form came back: not refused."""
 
@@ -34,6 +41,8 @@ class World:
     draft: ModelVersion
     evaluation: Evaluation
     upload_id: int
+    session_id: int
+    token: str
 
     def arguments(self, name: str) -> dict[str, Any]:
         """What the address called ``name`` needs."""
@@ -42,6 +51,13 @@ class World:
         version = self.draft if name.endswith(("edit", "release")) else self.version
         model = here | {"slug": version.model.slug}
         special: dict[str, dict[str, Any]] = {
+            "openid_connect_login": {"provider_id": "partner"},
+            "openid_connect_callback": {"provider_id": "partner"},
+            "account_reset_password_from_key": {"uidb36": "1", "key": "no-such-key"},
+            "mfa_edit_webauthn": {"pk": 1},
+            "mfa_remove_webauthn": {"pk": 1},
+            "session-end": {"pk": self.session_id},
+            "token-revoke": {"digest": self.token},
             "dataset-list": here,
             "dataset-create": here,
             "model-list": here,
@@ -68,8 +84,19 @@ class World:
         return {}
 
 
+PROVIDER = {
+    "id": "partner",
+    "name": "A partner",
+    "discovery_url": "http://127.0.0.1:9/.well-known/openid-configuration",  # nobody is there
+    "client_id": "portal",
+    "client_secret": "secret",
+    "email_domains": ["partner.example"],
+}
+
+
 @pytest.fixture
-def world(db: None, media: object) -> World:
+def world(db: None, media: object, settings: Any) -> World:
+    settings.IDENTITY_PROVIDERS = identity_providers(json.dumps([PROVIDER]))
     holder, named = factories.an_organisation("Holder"), factories.an_organisation("Named")
     manager = factories.a_person(holder, Role.MANAGER)
     version = factories.a_version(manager)
@@ -101,6 +128,10 @@ def world(db: None, media: object) -> World:
         draft=draft,
         evaluation=evaluation,
         upload_id=factories.a_failed_upload(dataset, manager).pk,
+        session_id=UserSession.objects.create(
+            user=manager, ip="192.0.2.1", session_key="elsewhere"
+        ).pk,
+        token=create_token(name="Program", scope="read", days=30, by=manager)[0].pk,
     )
 
 
@@ -138,6 +169,9 @@ SHARE = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, OK, FORBIDDEN, FORBIDDEN, MI
 UPLOADS = row(SIGN_IN, MISSING, MISSING, OK, OK, MISSING, MISSING, MISSING)
 SIGNED_IN = row(SIGN_IN, OK, OK, OK, OK, OK, OK, OK)
 POST_ONLY = row(SIGN_IN, *[METHOD] * 7)
+ASKED_AGAIN = row(SIGN_IN, *[CONFIRM] * 7)
+NOBODY_HAS_ONE = row(SIGN_IN, *[MISSING] * 7)
+MANAGERS_OWN = row(SIGN_IN, MISSING, MISSING, MISSING, DONE, MISSING, MISSING, MISSING)
 
 GET: dict[str, dict[str, Any]] = {
     "home": EVERYONE,
@@ -152,6 +186,35 @@ GET: dict[str, dict[str, Any]] = {
     "model-list": EVERYONE,
     "evaluation-list": EVERYONE,
     "sign-out": dict.fromkeys(EVERYONE, METHOD),
+    "account_login": EVERYONE,
+    "mfa_authenticate": dict.fromkeys(EVERYONE, AWAY),
+    "mfa_login_webauthn": dict.fromkeys(EVERYONE, AWAY),
+    "openid_connect_login": EVERYONE,
+    "openid_connect_callback": dict.fromkeys(EVERYONE, FORBIDDEN),
+    "account_reset_password": EVERYONE,
+    "account_reset_password_done": EVERYONE,
+    "account_reset_password_from_key": EVERYONE,
+    "account-detail": SIGNED_IN,
+    "name-edit": SIGNED_IN,
+    "acting-organisation-choose": POST_ONLY,
+    "other-sessions-end": POST_ONLY,
+    "session-end": POST_ONLY,
+    "token-create": SIGNED_IN,
+    "token-revoke": POST_ONLY,
+    "account_change_password": SIGNED_IN,
+    "account_reauthenticate": SIGNED_IN,
+    "mfa_reauthenticate": ASKED_AGAIN,
+    "mfa_reauthenticate_webauthn": ASKED_AGAIN,
+    "mfa_index": SIGNED_IN,
+    "mfa_activate_totp": ASKED_AGAIN,
+    "mfa_deactivate_totp": NOBODY_HAS_ONE,
+    "mfa_add_webauthn": ASKED_AGAIN,
+    "mfa_edit_webauthn": ASKED_AGAIN,
+    "mfa_remove_webauthn": ASKED_AGAIN,
+    "mfa_view_recovery_codes": NOBODY_HAS_ONE,
+    "mfa_generate_recovery_codes": ASKED_AGAIN,
+    "mfa_download_recovery_codes": NOBODY_HAS_ONE,
+    "api-me": dict.fromkeys(EVERYONE, UNKNOWN),
     "dataset-create": ADD,
     "dataset-detail": SEE,
     "dataset-edit": CHANGE,
@@ -196,6 +259,30 @@ POST: dict[str, dict[str, Any]] = {
     | {"named contributor": DONE, "named manager": DONE},
     "evaluation-cancel": REFUSED,
     "evaluation-retry": REFUSED,
+    "account_login": dict.fromkeys(EVERYONE, DONE),
+    "mfa_authenticate": dict.fromkeys(EVERYONE, DONE),
+    "mfa_login_webauthn": dict.fromkeys(EVERYONE, DONE),
+    "openid_connect_login": dict.fromkeys(EVERYONE, FORBIDDEN),
+    "account_reset_password": dict.fromkeys(EVERYONE, DONE),
+    "account_reset_password_from_key": dict.fromkeys(EVERYONE, DONE),
+    "name-edit": row(SIGN_IN, *[DONE] * 7),
+    "acting-organisation-choose": row(SIGN_IN, *[MISSING] * 7),
+    "other-sessions-end": row(SIGN_IN, *[DONE] * 7),
+    "session-end": MANAGERS_OWN,
+    "token-create": row(SIGN_IN, *[DONE] * 7),
+    "token-revoke": MANAGERS_OWN,
+    "account_change_password": row(SIGN_IN, *[DONE] * 7),
+    "account_reauthenticate": row(SIGN_IN, *[DONE] * 7),
+    "mfa_reauthenticate": ASKED_AGAIN,
+    "mfa_reauthenticate_webauthn": ASKED_AGAIN,
+    "mfa_activate_totp": ASKED_AGAIN,
+    "mfa_deactivate_totp": NOBODY_HAS_ONE,
+    "mfa_add_webauthn": ASKED_AGAIN,
+    "mfa_edit_webauthn": ASKED_AGAIN,
+    "mfa_remove_webauthn": ASKED_AGAIN,
+    "mfa_generate_recovery_codes": ASKED_AGAIN,
+    "mfa_download_recovery_codes": NOBODY_HAS_ONE,
+    "api-me": dict.fromkeys(EVERYONE, UNKNOWN),
     "sign-in": dict.fromkeys(EVERYONE, DONE),
     "sign-out": dict.fromkeys(EVERYONE, DONE),
 }  # fmt: skip
@@ -227,6 +314,10 @@ def answer(client: Client, ask: Callable[..., Any], address: str) -> Any:
     response = ask(address)
     if response.status_code == 302 and response["Location"].startswith(reverse("sign-in") + "?"):
         return SIGN_IN
+    if response.status_code == 302 and response["Location"].startswith(
+        reverse("account_reauthenticate")
+    ):
+        return CONFIRM
     return response.status_code
 
 
@@ -244,7 +335,9 @@ def test_who_may_read(world: World, name: str) -> None:
     for kind, person in world.people.items():
         client = client_of(person)
         found[kind] = answer(client, client.get, address)
-        if name == "sign-in" and found[kind] == 302:  # who is signed in is sent home
+        if (
+            name in ("sign-in", "account_login") and found[kind] == 302
+        ):  # who is signed in is sent home
             found[kind] = OK
     assert found == GET[name]
 

@@ -349,7 +349,7 @@ def test_a_long_description_does_not_fill_the_lists_of_others(client: Client, pe
 def test_signing_in_leads_nowhere_else(person: User, next_page: str) -> None:
     answer = Client().post(
         reverse("sign-in"),
-        {"username": person.email, "password": factories.PASSWORD, "next": next_page},
+        {"login": person.email, "password": factories.PASSWORD, "next": next_page},
     )
     assert (answer.status_code, answer.url) == (302, "/")
 
@@ -362,7 +362,7 @@ def test_signing_in_says_the_same_about_everyone(person: User) -> None:
         ("nobody@example.org", "wrong"),
         (gone.email, factories.PASSWORD),
     ):
-        answer = Client().post(reverse("sign-in"), {"username": email, "password": password})
+        answer = Client().post(reverse("sign-in"), {"login": email, "password": password})
         pages.add((answer.status_code, str(answer.context["form"].errors)))
     assert len(pages) == 1
 
@@ -373,7 +373,7 @@ def test_signing_in_makes_a_new_session(person: User) -> None:
     session["planted"] = "yes"
     session.save()
     before = session.session_key
-    client.post(reverse("sign-in"), {"username": person.email, "password": factories.PASSWORD})
+    client.post(reverse("sign-in"), {"login": person.email, "password": factories.PASSWORD})
     assert client.session.session_key != before
 
 

@@ -1,0 +1,41 @@
+"""Writes about a person's own account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from allauth.usersessions.adapter import get_adapter
+from allauth.usersessions.models import UserSession
+from django.db import transaction
+from django.utils import timezone
+from knox.models import get_digest_token
+from knox.settings import CONSTANTS
+
+from portal.accounts.models import ApiToken, User
+
+
+@transaction.atomic
+def create_token(*, name: str, scope: str, days: int, by: User) -> tuple[ApiToken, str]:
+    """Make a token of ``by``, and the text that nobody sees a second time."""
+    digest, text = get_digest_token()
+    token = ApiToken.objects.create(
+        user=by,
+        name=name,
+        scope=scope,
+        expiry=timezone.now() + timedelta(days=days),
+        digest=digest,
+        token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH],
+    )
+    return token, text
+
+
+@transaction.atomic
+def revoke_token(*, token: ApiToken, by: User) -> None:
+    """End ``token``; the next request with it is refused."""
+    token.delete()
+
+
+@transaction.atomic
+def end_sessions(*, sessions: list[UserSession], by: User) -> None:
+    """Sign ``by`` out where those sessions are."""
+    get_adapter().end_sessions(sessions)
