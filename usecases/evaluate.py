@@ -18,8 +18,14 @@ from pydantic import ValidationError
 
 import usecases
 from portal.jobs.child import Refused
-from portal.result import Result
-from portal.tables import LoadedTable, TableRefused, check_references, read_table
+from portal.result import Comparison, Result
+from portal.tables import (
+    LoadedTable,
+    TableRefused,
+    TableSchema,
+    check_references,
+    read_table,
+)
 from portal.usecase import Protocol, Task, load_use_case
 
 REFUSED = 2
@@ -46,8 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     known = tasks()
     options = _parser(known).parse_args(arguments)
     try:
+        if options.predictions and not options.compare:
+            raise Refused("--predictions goes with --compare TASK.")
         if options.schema:
             answer = _schema(_task(known, options.schema))
+        elif options.compare:
+            answer = _compare(options.compare, _task(known, options.compare), options)
         elif options.task:
             answer = _evaluate(_task(known, options.task), options)
         else:
@@ -69,7 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser(known: dict[str, Task]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m usecases.evaluate",
-        description="Evaluate a model's predictions and print the Result as JSON.",
+        description="Evaluate a model's predictions, or compare those of several models on the "
+        "same people, and print what was found as JSON.",
         epilog="\n\n".join(["tasks:", *(_described(name, task) for name, task in known.items())]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -88,9 +99,22 @@ def _parser(known: dict[str, Task]) -> argparse.ArgumentParser:
         metavar="FIELD=VALUE",
         help="a field of the protocol; the values of a list are separated by commas",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write the Result")
     parser.add_argument(
-        "--schema", metavar="TASK", help="print the JSON Schemas of the protocol and the Result"
+        "--compare",
+        metavar="TASK",
+        help="compare models: each less the first, on the people whom all have predictions of",
+    )
+    parser.add_argument(
+        "--predictions",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="with --compare: what a model says, CSV or Parquet; once for each model, in order",
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write what was found")
+    parser.add_argument(
+        "--schema", metavar="TASK", help="print the JSON Schemas of the protocol and of the answers"
     )
     return parser
 
@@ -125,49 +149,103 @@ def _schema(task: Task) -> bytes:
     schemas = {
         "protocol": task.protocol.model_json_schema(),
         "result": Result.model_json_schema(by_alias=True),
+        "comparison": Comparison.model_json_schema(by_alias=True),
     }
     return json.dumps(schemas, indent=2).encode()
 
 
 def _evaluate(task: Task, options: argparse.Namespace) -> bytes:
     protocol = _protocol(task.protocol, _pairs(options.set, "--set FIELD=VALUE"))
-    files = _pairs(options.table, "--table NAME=FILE")
-    names = [schema.name for schema in task.tables]
-    unknown = [name for name in files if name not in names]
-    missing = [schema.name for schema in task.missing_tables(files)]
-    if unknown:
-        raise Refused(f"The task has no table '{unknown[0]}'; it has: {', '.join(names)}.")
-    if missing:
-        raise Refused(
-            f"The task needs {', '.join(f'--table {name}=FILE' for name in missing)} as well."
-        )
+    files = _files(options.table, task.tables)
+    _check_complete([schema.name for schema in task.missing_tables(files)])
     for schema in task.superfluous_tables(files):
         raise Refused(
             f"Table '{schema.name}' is given instead of '{schema.alternative_to}': "
             "leave one of the two out."
         )
-    result = task.evaluate(_read(task, files), protocol, _show_progress)
-    return result.to_json()
-
-
-def _read(task: Task, files: dict[str, str]) -> dict[str, LoadedTable]:
-    """The tables; every problem of every table at once if any is refused."""
-    tables, problems = {}, []
-    for schema in task.tables:
-        if schema.name not in files:
-            continue  # its alternative is given
-        path = Path(files[schema.name])
-        if not path.is_file():
-            problems.append(f"{schema.name}: there is no file '{path}'.")
-            continue
-        try:
-            tables[schema.name] = read_table(path, schema)
-        except TableRefused as refusal:
-            problems += [f"{schema.name}: {problem}" for problem in refusal.problems]
+    tables, problems = _read(task.tables, files)
     if problems:
         raise Refused("\n".join(problems))
     check_references(tables, task.tables)
-    return tables
+    return task.evaluate(tables, protocol, _show_progress).to_json()
+
+
+def _compare(name: str, task: Task, options: argparse.Namespace) -> bytes:
+    if task.compare is None:
+        raise Refused(f"Task '{name}' does not compare models.")
+    protocol = _protocol(task.protocol, _pairs(options.set, "--set FIELD=VALUE"))
+    outputs = {schema.name for schema in task.output_tables}
+    if any(given.partition("=")[0] in outputs for given in options.table):
+        raise Refused("What the models say is given by --predictions FILE, once for each model.")
+    files = _files(options.table, task.reference_tables)
+    _check_complete([one.name for one in task.reference_tables if one.name not in files])
+    tables, problems = _read(task.reference_tables, files)
+    predictions = []
+    for path in options.predictions:
+        try:
+            schema, table = _read_output(path, task.output_tables)
+            check_references({**tables, schema.name: table}, (schema,))
+            predictions.append(table)
+        except TableRefused as refusal:
+            problems += [f"{path.name}: {problem}" for problem in refusal.problems]
+    if problems:
+        raise Refused("\n".join(problems))
+    check_references(tables, task.reference_tables)
+    return task.compare(tables, predictions, protocol, _show_progress).to_json()
+
+
+def _files(given: list[str], schemas: Sequence[TableSchema]) -> dict[str, str]:
+    """The files by the names of their tables, which the task has."""
+    files = _pairs(given, "--table NAME=FILE")
+    names = [schema.name for schema in schemas]
+    unknown = [name for name in files if name not in names]
+    if unknown:
+        raise Refused(f"The task has no table '{unknown[0]}'; it has: {', '.join(names)}.")
+    return files
+
+
+def _check_complete(missing: list[str]) -> None:
+    if missing:
+        raise Refused(
+            f"The task needs {', '.join(f'--table {name}=FILE' for name in missing)} as well."
+        )
+
+
+def _read(
+    schemas: Sequence[TableSchema], files: dict[str, str]
+) -> tuple[dict[str, LoadedTable], list[str]]:
+    """The tables, and every problem of every table at once if any is refused."""
+    tables, problems = {}, []
+    for schema in schemas:
+        if schema.name not in files:
+            continue  # its alternative is given
+        path = Path(files[schema.name])
+        try:
+            tables[schema.name] = _read_file(path, schema)
+        except TableRefused as refusal:
+            problems += [f"{schema.name}: {problem}" for problem in refusal.problems]
+        except FileNotFoundError:
+            problems.append(f"{schema.name}: there is no file '{path}'.")
+    return tables, problems
+
+
+def _read_file(path: Path, schema: TableSchema) -> LoadedTable:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    return read_table(path, schema)
+
+
+def _read_output(path: Path, schemas: Sequence[TableSchema]) -> tuple[TableSchema, LoadedTable]:
+    """What a model says in the form that the file has; as the one that it comes closest to."""
+    refusals = []
+    for schema in schemas:
+        try:
+            return schema, _read_file(path, schema)
+        except FileNotFoundError:
+            raise Refused(f"There is no file '{path}'.") from None
+        except TableRefused as refusal:
+            refusals.append(refusal)
+    raise min(refusals, key=lambda refusal: len(refusal.problems))
 
 
 def _pairs(given: list[str], form: str) -> dict[str, str]:
