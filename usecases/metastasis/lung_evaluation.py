@@ -18,10 +18,17 @@ from usecases.metastasis.lung_protocol import LungProtocol
 from usecases.metastasis.scans import Scans
 from usecases.statistics import froc
 from usecases.statistics.detection import Detections
-from usecases.statistics.disclosure import hidden
+from usecases.statistics.disclosure import hidden, is_small
+from usecases.statistics.lesion_cuts import (
+    FEW_SCORES,
+    LesionCuts,
+    all_marks_in_groups,
+    few_scores,
+    points_in_bands,
+)
 from usecases.statistics.quantity import Quantity
 
-ENGINE = "metastasis-lung-ct/1"
+ENGINE = "metastasis-lung-ct/2"
 """Raised with every change that moves a number."""
 
 AT = "false_positives_per_scan"
@@ -41,7 +48,8 @@ BOTH = ("case_auroc", "afroc_area", "weighted_afroc_area")
 """Those that compare cases with a lesion to cases without one."""
 
 SIZE_COLUMN = "diameter_mm"
-HIDDEN = ("hits", "misses")
+MARKS = ("false_positives", "ignored", "duplicates", "shared")
+"""Counts of marks that add up with the hits to those that are used."""
 
 READING = gettext_noop("Matching marks to lesions")
 EVERYONE = gettext_noop("Evaluating all scans")
@@ -111,6 +119,13 @@ class _Evaluation:
         self.groups = Groups.of(
             scans.frame, protocol.subgroups, protocol.smallest_count, scans.counts
         )
+        points, smallest = protocol.operating_points, protocol.smallest_count
+        self.cuts = LesionCuts.of(
+            scans.found,
+            points,
+            smallest,
+            grid=lung_curves.grid_of(scans.found, points, smallest),
+        )
         self.estimates: list[Estimate] = []
         self.warnings: list[Note] = []
         self.suppressed: list[Note] = []
@@ -125,13 +140,10 @@ class _Evaluation:
         self.warnings += self.groups.warnings
         share = 0.1 + 0.85 / (1 + len(self.groups) / 2)
         sizes = lung_curves.size_bands(found)
-        grid = lung_curves.grid_of(
-            found, self.protocol.operating_points, self.protocol.smallest_count
-        )
-        everyone = self._measure(found, self._ticker(EVERYONE, 0.1, share), sizes, grid)
+        everyone = self._measure(found, self.cuts, self._ticker(EVERYONE, 0.1, share), sizes)
         self._add(everyone, None)
         self._add_sizes(everyone, sizes)
-        self._curves(everyone, grid)
+        self._curves(everyone)
         by_site = self._groups(share)
         self.progress(POOLING, 0.95)
         if len(by_site) > 1:
@@ -164,34 +176,86 @@ class _Evaluation:
             }
         by_site: list[_Measured] = []
         sites: list[dict[str, Any]] = []
-        total = max(1, len(self.groups))
-        for index, group in enumerate(self.groups):
-            low, high = (share + (0.95 - share) * (index + end) / total for end in (0, 1))
-            part = self.scans.part(group.mask)
-            measured = self._measure(part, self._ticker(SUBGROUPS, low, high))
-            self._add(measured, group.subgroup)
-            if group.column == self.groups.site:
-                by_site.append(measured)
-                sites.append(_case_mix(group, part))
+        done = 0
+        for column, groups in self.groups.columns.items():
+            told = self._all_marks(column, groups)
+            parts = [self.scans.part(group.mask) for group in groups]
+            few = any(few_scores(part, self.protocol.smallest_count) for part in parts)
+            for group, part, all_marks in zip(groups, parts, told, strict=True):
+                low, high = (
+                    share + (0.95 - share) * (done + end) / len(self.groups) for end in (0, 1)
+                )
+                done += 1
+                measured = self._of_group(
+                    group, part, all_marks, few, self._ticker(SUBGROUPS, low, high)
+                )
+                self._add(measured, group.subgroup)
+                if column == self.groups.site:
+                    by_site.append(measured)
+                    sites.append(_case_mix(group, part, self.protocol.smallest_count))
         if sites:
             self.population["sites"] = sites
         return by_site
 
+    def _all_marks(self, column: str, groups: list[Group]) -> list[bool]:
+        """Of which groups it is told how many lesions all marks find."""
+        number = np.zeros(self.scans.found.cases, dtype=np.int64)
+        for index, group in enumerate(groups):
+            number[group.mask] = index
+        return all_marks_in_groups(
+            self.scans.found,
+            number,
+            len(groups),
+            {index for index, group in enumerate(groups) if group.hidden},
+            self.cuts.all_marks and column not in self.groups.nested,
+            self.protocol.smallest_count,
+        )
+
+    def _of_group(
+        self,
+        group: Group,
+        part: Detections,
+        all_marks: bool,
+        few: bool,
+        tick: Callable[[float], None],
+    ) -> _Measured:
+        points, smallest = self.protocol.operating_points, self.protocol.smallest_count
+        reason = self._reason(part)
+        if reason is None and group.hidden:
+            reason = (
+                f"It, or another group of '{group.column}' that it would reveal, has fewer than "
+                f"{smallest} cases with a lesion, or without one."
+            )
+        if reason:
+            return self._withheld(reason)
+        cuts = LesionCuts.of(part, points, smallest, all_marks=all_marks)
+        return self._measure(part, cuts, tick, few=few)
+
+    def _withheld(self, reason: str) -> _Measured:
+        missing = Quantity("None", unavailable=reason)
+        return _Measured(
+            dict.fromkeys(self.protocol.operating_points, missing), dict.fromkeys(SINGLE, missing)
+        )
+
+    def _reason(self, found: Detections) -> str | None:
+        least = max(self.protocol.minimum_events, self.protocol.smallest_count)
+        return too_few(int(np.count_nonzero(found.lesions_per_case)), least, "with a lesion")
+
     def _measure(
         self,
         found: Detections,
+        cuts: LesionCuts,
         tick: Callable[[float], None],
         sizes: list[np.ndarray] | None = None,
-        grid: tuple[float, ...] = (),
+        *,
+        few: bool = False,
     ) -> _Measured:
-        points, minimum = self.protocol.operating_points, self.protocol.minimum_events
-        with_lesion = int(np.count_nonzero(found.lesions_per_case))
-        reason = too_few(with_lesion, minimum, "with a lesion")
+        points, smallest = self.protocol.operating_points, self.protocol.smallest_count
+        reason = self._reason(found)
         if reason:
-            missing = Quantity("None", unavailable=reason)
-            return _Measured(dict.fromkeys(points, missing), dict.fromkeys(SINGLE, missing))
+            return self._withheld(reason)
         settings = froc.Settings(
-            points, self.protocol.bootstrap_replicates, self.protocol.seed, grid
+            points, self.protocol.bootstrap_replicates, self.protocol.seed, cuts.grid
         )
         free = froc.measure(found, settings, sizes or [], tick)
         single = {
@@ -201,12 +265,26 @@ class _Evaluation:
             "afroc_area": free.afroc_area,
             "weighted_afroc_area": free.weighted_afroc_area,
         }
-        reason = too_few(found.cases - with_lesion, minimum, "without a lesion")
+        without = found.cases - int(np.count_nonzero(found.lesions_per_case))
+        least = max(self.protocol.minimum_events, smallest)
+        reason = too_few(without, least, "without a lesion")
         if reason:
             single.update(dict.fromkeys(BOTH, Quantity("None", unavailable=reason)))
-        return _Measured(
-            dict(zip(points, free.sensitivity, strict=True)), single, free.of_groups, free
-        )
+        if few or few_scores(found, smallest):
+            reason = (
+                f"The detector gives no more than {FEW_SCORES} different scores, and one of them "
+                f"belongs to fewer than {smallest} cases with, or without, a lesion."
+            )
+            for name in SINGLE[1:]:
+                single[name] = Quantity(single[name].method, unavailable=reason)
+        sensitivity = dict(zip(points, free.sensitivity, strict=True))
+        hidden_reason = _few(smallest)
+        for at, told in cuts.points.items():
+            if not told:
+                sensitivity[at] = Quantity(sensitivity[at].method, unavailable=hidden_reason)
+        if not cuts.mean:
+            single["cpm"] = Quantity(single["cpm"].method, unavailable=hidden_reason)
+        return _Measured(sensitivity, single, free.of_groups, free)
 
     def _add(self, measured: _Measured, subgroup: Subgroup | None) -> None:
         self.estimates.append(estimate_of("cpm", measured.single["cpm"], None, subgroup))
@@ -224,17 +302,17 @@ class _Evaluation:
             name: [] for name in ("size", "lesions", AT, "sensitivity", "lower", "upper")
         }
         lesions = [int(np.count_nonzero(band)) for band in sizes]
-        unseen = _unseen([*lesions, found.lesions - sum(lesions)], protocol.smallest_count)
+        unseen, told = points_in_bands(found, sizes, self.cuts, protocol.smallest_count)
+        least = max(protocol.minimum_events, protocol.smallest_count)
         for index, name in enumerate(lung_curves.size_names()):
             cases = np.unique(found.lesion_case[sizes[index]]).size
-            reason = too_few(
-                cases, max(protocol.minimum_events, protocol.smallest_count), f"with one {name}"
-            )
+            reason = too_few(cases, least, f"with one {name}")
             for point, quantity in zip(
                 protocol.operating_points, measured.of_sizes[index], strict=True
             ):
-                if reason:
-                    quantity = Quantity(quantity.method, unavailable=reason)
+                why = reason or (None if told[index][point] else _few(protocol.smallest_count))
+                if why:
+                    quantity = Quantity(quantity.method, unavailable=why)
                 self.estimates.append(
                     estimate_of(
                         "sensitivity",
@@ -258,27 +336,33 @@ class _Evaluation:
             columns=columns,
         )
 
-    def _curves(self, measured: _Measured, grid: tuple[float, ...]) -> None:
-        found, smallest = self.scans.found, self.protocol.smallest_count
-        counts = self.scans.counts(np.ones(found.cases, dtype=bool))
-        if measured.free_response is None or counts["events"] < smallest:
+    def _curves(self, measured: _Measured) -> None:
+        found, smallest, cuts = self.scans.found, self.protocol.smallest_count, self.cuts
+        if measured.free_response is None:
             self.suppressed.append(
                 Note(
                     code="curves",
-                    message="No curve is given: "
-                    + (
-                        measured.single["cpm"].unavailable
-                        or f"fewer than {smallest} cases have a lesion."
-                    ),
+                    message=f"No curve is given: {measured.single['cpm'].unavailable}",
                 )
             )
-            self.curves.pop("sensitivity_by_size", None)
             return
-        self.curves["froc"] = lung_curves.froc_curve(found, grid, measured.free_response)
-        if measured.single["case_auroc"].unavailable or counts["non_events"] < smallest:
-            return
-        self.curves["case_roc"] = lung_curves.case_roc_curve(found, smallest)
-        self.curves["afroc"] = lung_curves.afroc_curve(found, smallest)
+        lost = [f"{at:g}" for at, told in cuts.points.items() if not told]
+        if lost:
+            self.suppressed.append(
+                Note(
+                    code="points",
+                    message=f"The sensitivity at {', '.join(lost)} false positives per scan is "
+                    f"not given: lesions of fewer than {smallest} cases are missed or found there, "
+                    "or between there and another point.",
+                    values={"points": [float(at) for at in lost]},
+                )
+            )
+        if cuts.grid:
+            self.curves["froc"] = lung_curves.froc_curve(
+                found, cuts.grid, measured.free_response, smallest
+            )
+        if measured.single["case_auroc"].unavailable is None:
+            self.curves |= lung_curves.case_curves(found, cuts, smallest)
 
     def _population(self) -> None:
         found, smallest = self.scans.found, self.protocol.smallest_count
@@ -300,25 +384,26 @@ class _Evaluation:
             "candidates": self.scans.marks,
             "candidates_used": found.candidates_used,
         }
-        few = [
-            pair
-            for pair in (("events", "non_events"), HIDDEN)
-            if any(0 < (shown[name] or 0) < smallest for name in pair)
-        ]
-        for pair in few:
-            shown.update(dict.fromkeys(pair))
-        if few:
-            if ("events", "non_events") in few and found.lesions:
-                shown["lesions"] = shown["hits"] = shown["misses"] = None
-            words = " and of ".join(
-                "cases with and without a lesion" if pair != HIDDEN else "hits and misses"
-                for pair in few
-            )
+        lost: list[str] = []
+        if any(is_small(everyone[name], smallest) for name in ("events", "non_events")):
+            lost += ["events", "non_events"]
+            if found.lesions:
+                lost += ["lesions", "excluded_findings"]
+        marks = {name: count for name in MARKS if (count := shown[name])}
+        if "lesions" in lost or not self.cuts.all_marks:
+            # The marks that are used are hits and these: together they would give the hits.
+            lost += ["hits", "misses", *marks]
+        else:
+            few = hidden(list(marks.values()), smallest)
+            lost += [name for at, name in enumerate(marks) if at in few]
+        if lost:
+            shown.update(dict.fromkeys(lost))
             self.suppressed.append(
                 Note(
                     code="counts",
-                    message=f"The numbers of {words} are hidden, because one of them is below "
-                    f"{smallest}.",
+                    message=f"Counts of fewer than {smallest} cases or marks, and those that would "
+                    f"reveal them, are hidden: {', '.join(lost).replace('_', ' ')}.",
+                    values={"counts": lost},
                 )
             )
         self.population.update(shown)
@@ -343,11 +428,16 @@ class _Evaluation:
                 marks=over,
             )
         if found.shared:
+            shared = self.population["shared"]
             self._note(
                 "overlapping_lesions",
-                "Some marks lie within reach of several lesions and hit each of them: "
-                f"{found.shared:,} hits come from marks that also hit another lesion.",
-                hits=found.shared,
+                "Some marks lie within reach of several lesions and hit each of them"
+                + (
+                    "."
+                    if shared is None
+                    else f": {shared:,} hits come from marks that also hit another lesion."
+                ),
+                hits=shared,
             )
         scores = np.concatenate((found.false_score, found.lesion_score))
         scores = scores[scores > -np.inf]
@@ -362,12 +452,11 @@ class _Evaluation:
         if beyond:
             self._note(
                 "curve_ends",
-                f"The detector makes {most:.3g} false positives per scan in all; the sensitivity "
+                "The detector makes fewer false positives per scan in all; the sensitivity "
                 f"at {', '.join(f'{point:g}' for point in beyond)} is that of all its marks.",
-                false_positives_per_scan=most,
             )
 
-    def _note(self, code: str, message: str, **values: float) -> None:
+    def _note(self, code: str, message: str, **values: float | None) -> None:
         self.warnings.append(Note(code=code, message=message, values=values))
 
     def _pool(self, by_site: list[_Measured]) -> None:
@@ -389,19 +478,18 @@ def too_few(cases: int, minimum: int, words: str) -> str | None:
     return None
 
 
-def _unseen(counts: list[int], smallest: int) -> set[int]:
-    """Which of some counts, whose sum is known, are hidden; 0 tells of nobody and is not."""
-    filled = [index for index, count in enumerate(counts) if count]
-    return {filled[index] for index in hidden([counts[index] for index in filled], smallest)}
+def _few(smallest: int) -> str:
+    return f"Not given: it would give away lesions of fewer than {smallest} cases."
 
 
-def _case_mix(group: Group, part: Detections) -> dict[str, Any]:
+def _case_mix(group: Group, part: Detections, smallest: int) -> dict[str, Any]:
     """How many lesions the scans of a site hold, and how large they are."""
     lesions_per_case = mean = spread = None
-    diameter = part.lesion_diameter[part.lesion_diameter > 0]
-    if None not in group.counts.values():
+    known = part.lesion_diameter > 0
+    diameter = part.lesion_diameter[known]
+    if not group.hidden:
         lesions_per_case = part.lesions / part.cases
-        if diameter.size > 1:
+        if np.unique(part.lesion_case[known]).size >= max(2, smallest):
             mean, spread = float(np.mean(diameter)), float(np.std(diameter, ddof=1))
     return {
         "site": group.value,

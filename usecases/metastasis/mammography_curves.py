@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from portal.result import Curve
-from usecases.statistics import discrimination
-from usecases.statistics.disclosure import hidden
 from usecases.statistics.operating_points import BOOTSTRAP, Exams, Measured, Point, score_rows
 from usecases.statistics.quantity import Quantity
-from usecases.statistics.ranking import RankTable
+from usecases.statistics.ranking import MOST_POINTS, RankTable
+from usecases.statistics.recalls import Recalls
 
 _ROWS = 99
 _SHOWN = ("sensitivity", "specificity", "ppv", "npv")
 
 
-def thresholds_of(exams: Exams, given: tuple[float, ...], smallest: int) -> tuple[float, ...]:
-    """The thresholds of the slider: those given, and others with as many exams between them.
+def thresholds_of(exams: Exams, told: Recalls) -> tuple[float, ...]:
+    """The thresholds of the slider: those given that are told of, and other cuts of the curves.
 
-    None is a score of an exam, and between neighbours lie at least ``smallest`` exams.
+    No other is a score of an exam.
     """
     ranks = RankTable.of(exams.outcome, exams.score)
-    starts = discrimination.curve_starts(ranks.table, smallest, _ROWS)
-    cuts = [ranks.cut(int(start)) for start in starts]
+    given = [
+        point.target
+        for point, pair in told.points.items()
+        if point.kind == "threshold" and all(pair)
+    ]
+    known = {int(np.searchsorted(ranks.score, threshold)) for threshold in given}
+    others = [int(start) for start in told.starts if int(start) not in known]
+    every = max(1, -(-len(others) // _ROWS))
+    cuts = [ranks.cut(start) for start in others[::every]]
     return tuple(sorted({*given, *(cut for cut in cuts if cut is not None)}))
 
 
@@ -31,42 +39,43 @@ def interval(exams: Exams) -> str:
     return BOOTSTRAP if exams.clustered else "Wilson"
 
 
-def roc_curve(exams: Exams, smallest: int) -> Curve:
+def roc_curve(exams: Exams, told: Recalls, smallest: int) -> Curve:
     """Sensitivity against false positives."""
+    every = max(1, -(-told.starts.size // MOST_POINTS))
     return Curve(
-        method=f"Empirical, exact; at least {smallest} exams between points",
-        columns=RankTable.of(exams.outcome, exams.score).roc(smallest),
+        method=f"Empirical, thinned: {steps(smallest)}; the area is of all the data",
+        columns=RankTable.of(exams.outcome, exams.score).roc(told.starts[::every]),
+    )
+
+
+def steps(smallest: int) -> str:
+    """How far points are from each other."""
+    return (
+        f"between neighbouring points no exams or those of at least {smallest} women, of each "
+        "outcome"
     )
 
 
 def threshold_curve(
     exams: Exams, thresholds: tuple[float, ...], found: Measured, smallest: int
-) -> tuple[Curve, bool]:
-    """Counts and measures at each threshold, and whether counts were hidden.
-
-    A count below ``smallest`` (and not 0) is hidden, and with it the one that the known total
-    would reveal it by.
-    """
+) -> Curve:
+    """Counts and measures at each threshold."""
     names = ("true_positive", "false_positive", "false_negative", "true_negative")
     columns: dict[str, list[Any]] = {name: [] for name in ("threshold", *names)}
     for name in _SHOWN:
         columns.update({name: [], f"{name}_lower": [], f"{name}_upper": []})
-    any_hidden = False
-    for threshold, true, false, missed, quiet, quantities in score_rows(exams, thresholds, found):
+    for threshold, *counts, quantities in score_rows(exams, thresholds, found):
         columns["threshold"].append(threshold)
-        counts = dict(zip(names, (true, false, missed, quiet), strict=True))
-        for pair in (("true_positive", "false_negative"), ("false_positive", "true_negative")):
-            both = [counts[name] for name in pair]
-            hide = 0 not in both and bool(hidden(both, smallest))
-            any_hidden |= hide
-            for name in pair:
-                columns[name].append(None if hide else counts[name])
+        for name, count in zip(names, counts, strict=True):
+            columns[name].append(count)
         for name in _SHOWN:
             quantity = quantities[name]
             columns[name].append(quantity.value)
             columns[f"{name}_lower"].append(quantity.lower)
             columns[f"{name}_upper"].append(quantity.upper)
-    return Curve(method=f"Score >= threshold; {interval(exams)}", columns=columns), any_hidden
+    return Curve(
+        method=f"Score >= threshold; {interval(exams)}; {steps(smallest)}", columns=columns
+    )
 
 
 def point_words(point: Point) -> str:

@@ -11,15 +11,18 @@ from portal.result import Curve, Estimate, Note, Pooled, Result, Subgroup
 from portal.tables import LoadedTable
 from portal.usecase import Progress, gettext_noop, no_progress
 from usecases.estimates import estimate_of, inputs_of, pooled_of
-from usecases.groups import Groups, check_subgroups
+from usecases.groups import Group, Groups, check_subgroups
 from usecases.metastasis import mammography_curves as curves
 from usecases.metastasis.mammography_protocol import MammographyProtocol
 from usecases.metastasis.screening import Screening
 from usecases.statistics import operating_points
+from usecases.statistics.binary import FEW_RISKS
+from usecases.statistics.disclosure import fewest_rows, is_small
 from usecases.statistics.operating_points import Exams, Measured, Point
 from usecases.statistics.quantity import Quantity
+from usecases.statistics.recalls import Recalls, few_scores, in_groups, withheld_groups
 
-ENGINE = "metastasis-mammography/1"
+ENGINE = "metastasis-mammography/2"
 """Raised with every change that moves a number."""
 
 OWN_COLUMNS = ("exam_id", "patient_id", "outcome", "reader_recall")
@@ -115,8 +118,14 @@ class _Evaluation:
     ) -> None:
         self.tables, self.protocol, self.progress = tables, protocol, progress
         self.screening = screening
+        exams = screening.exams
+        self.fewest = fewest_rows(exams.woman if exams.clustered else None, protocol.smallest_count)
         self.groups = Groups.of(
-            screening.frame, protocol.subgroups, protocol.smallest_count, screening.counts
+            screening.frame,
+            protocol.subgroups,
+            protocol.smallest_count,
+            screening.counts,
+            self.fewest,
         )
         self.recalls = recalls_of(protocol)
         self.points = [*self.recalls, Point("sensitivity", protocol.sensitivity)]
@@ -129,21 +138,25 @@ class _Evaluation:
         self.pooled: list[Pooled] = []
 
     def result(self) -> Result:
-        exams, smallest = self.screening.exams, self.protocol.smallest_count
+        exams = self.screening.exams
         everyone = self.screening.counts(np.ones(exams.outcome.size, dtype=bool))
         self._population(everyone)
         self._warn(everyone)
         self.warnings += self.groups.warnings
         share = 0.05 + 0.9 / (1 + len(self.groups) / 2)
         tick = self._ticker(EVERYONE, 0.05, share)
-        reason = too_few(everyone, self.protocol.minimum_events)
-        thresholds: tuple[float, ...] = ()
+        reason = self._too_few(everyone) or self._few_scores(exams)
         if reason is None:
-            thresholds = curves.thresholds_of(exams, self.protocol.thresholds, smallest)
-        found = self._measure(exams, everyone, tick, thresholds)
-        self._add(found, None)
-        self._curves(found, everyone, thresholds, reason)
-        by_site = self._split(share)
+            told = Recalls.of(exams, self.points, self.fewest, with_curves=True)
+            thresholds = curves.thresholds_of(exams, told)
+            found = self._measure(exams, told, tick, thresholds)
+            self._add(found, None)
+            self._curves(found, told, thresholds)
+            by_site = self._split(share, told)
+        else:
+            self._add(self._withheld(reason), None)
+            self.suppressed.append(Note(code="curves", message=f"No curve is given: {reason}"))
+            by_site = self._split(share, None)
         self.progress(POOLING, 0.95)
         if len(by_site) > 1:
             self._pool(by_site)
@@ -166,24 +179,36 @@ class _Evaluation:
     def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
         return lambda fraction: self.progress(stage, low + (high - low) * fraction)
 
+    def _too_few(self, counts: Mapping[str, int]) -> str | None:
+        return too_few(counts, max(self.protocol.minimum_events, self.fewest))
+
+    def _few_scores(self, exams: Exams) -> str | None:
+        if not few_scores(exams, self.fewest):
+            return None
+        return (
+            f"There are no more than {FEW_RISKS} different scores, and one of them belongs to "
+            f"exams with, or without, cancer of fewer than {self.protocol.smallest_count} women."
+        )
+
+    def _withheld(self, reason: str) -> Measured:
+        """Every measure with the reason why it is not given."""
+        missing = Quantity("None", unavailable=reason)
+        names = [*operating_points.MEASURES, *operating_points.DIFFERENCES]
+        return Measured(
+            missing,
+            {point: dict.fromkeys(names, missing) for point in self.points},
+            reader=dict.fromkeys(READER, missing),
+        )
+
     def _measure(
         self,
         exams: Exams,
-        counts: dict[str, int],
+        told: Recalls,
         tick: Callable[[float], None],
         thresholds: tuple[float, ...] = (),
     ) -> Measured:
-        reason = too_few(counts, self.protocol.minimum_events)
-        if reason:
-            missing = Quantity("None", unavailable=reason)
-            names = [*operating_points.MEASURES, *operating_points.DIFFERENCES]
-            return Measured(
-                missing,
-                {point: dict.fromkeys(names, missing) for point in self.points},
-                reader=dict.fromkeys(READER, missing),
-            )
         more = [Point("threshold", threshold) for threshold in thresholds]
-        return operating_points.measure(
+        found = operating_points.measure(
             exams,
             list(dict.fromkeys([*self.points, *more])),
             replicates=self.protocol.bootstrap_replicates,
@@ -191,6 +216,8 @@ class _Evaluation:
             smallest=self.protocol.smallest_count,
             tick=tick,
         )
+        told.hide(found, self.protocol.smallest_count)
+        return found
 
     def _shown(self, point: Point) -> tuple[str, ...]:
         if point.kind == "sensitivity":
@@ -208,40 +235,77 @@ class _Evaluation:
             for name in READER:
                 self.estimates.append(estimate_of(name, found.reader[name], None, subgroup))
 
-    def _split(self, share: float) -> list[Measured]:
+    def _split(self, share: float, everyone: Recalls | None) -> list[Measured]:
         """Evaluate each site and subgroup; the sites' measures, to be pooled."""
         self.suppressed += self.groups.suppressed
         if len(self.groups):
             self.population["subgroups"] = self.groups.population
         by_site: list[Measured] = []
         sites: list[dict[str, Any]] = []
-        total = max(1, len(self.groups))
-        for index, group in enumerate(self.groups):
-            low, high = (share + (0.95 - share) * (index + end) / total for end in (0, 1))
-            found = self._measure(
-                self.screening.exams.part(group.mask),
-                self.screening.counts(group.mask),
-                self._ticker(SUBGROUPS, low, high),
+        done = 0
+        for column, groups in self.groups.columns.items():
+            masks = [group.mask for group in groups]
+            reasons = self._reasons(column, groups)
+            beside = everyone and in_groups(
+                self.screening.exams,
+                masks,
+                set(reasons),
+                everyone,
+                self.fewest,
+                nested=column in self.groups.nested,
             )
-            self._add(found, group.subgroup)
-            if group.column == self.groups.site:
-                by_site.append(found)
-                sites.append({"site": group.value, **self._case_mix(group.mask, group.counts)})
+            for index, group in enumerate(groups):
+                low, high = (
+                    share + (0.95 - share) * (done + end) / len(self.groups) for end in (0, 1)
+                )
+                done += 1
+                reason = self._too_few(self.screening.counts(group.mask)) or reasons.get(index)
+                told = None
+                if reason is None and beside:
+                    exams = self.screening.exams.part(group.mask)
+                    told = Recalls.of(exams, self.points, self.fewest, beside=beside[index])
+                    found = self._measure(exams, told, self._ticker(SUBGROUPS, low, high))
+                else:
+                    found = self._withheld(reason or "Nothing is given of all exams together.")
+                self._add(found, group.subgroup)
+                if column == self.groups.site:
+                    by_site.append(found)
+                    sites.append(self._case_mix(group, told))
         if sites:
             self.population["sites"] = sites
         return by_site
 
-    def _case_mix(self, mask: np.ndarray, counts: dict[str, int | None]) -> dict[str, Any]:
+    def _reasons(self, column: str, groups: list[Group]) -> dict[int, str]:
+        """Why nothing is told of some groups of a column."""
+        smallest = self.protocol.smallest_count
+        reasons = {
+            index: f"It, or another group of '{column}' that it would reveal, has exams with, or "
+            f"without, cancer of fewer than {smallest} women."
+            for index, group in enumerate(groups)
+            if group.hidden
+        }
+        masks = [group.mask for group in groups]
+        for index in withheld_groups(self.screening.exams, masks, self.fewest):
+            reasons.setdefault(
+                index,
+                "The model gives few different scores, and here, or in another group of "
+                f"'{column}' that it would reveal, one of them belongs to exams of fewer than "
+                f"{smallest} women.",
+            )
+        return reasons
+
+    def _case_mix(self, group: Group, told: Recalls | None) -> dict[str, Any]:
         """How common cancer is at a site, and how often its reader recalls."""
         prevalence = recalls = None
-        if None not in counts.values():
+        if told is not None:
             exams = self.screening.exams
-            prevalence = float(np.mean(exams.outcome[mask]))
-            if exams.recalled is not None:
-                recalls = float(np.mean(exams.recalled[mask]))
+            prevalence = float(np.mean(exams.outcome[group.mask]))
+            if exams.recalled is not None and all(told.reader):
+                recalls = float(np.mean(exams.recalled[group.mask]))
         return {
-            "patients": counts["patients"],
-            "events": counts["events"],
+            "site": group.value,
+            "patients": group.counts["patients"],
+            "events": group.counts["events"],
             "prevalence": prevalence,
             "reader_recall_rate": recalls,
         }
@@ -253,7 +317,7 @@ class _Evaluation:
             "without_prediction": self.screening.without_prediction,
             **counts,
         }
-        if any(0 < counts[key] < smallest for key in ("events", "non_events")):
+        if any(is_small(counts[key], self.fewest) for key in ("events", "non_events")):
             shown["events"] = shown["non_events"] = None
             self.suppressed.append(
                 Note(
@@ -293,39 +357,33 @@ class _Evaluation:
             )
         )
 
-    def _curves(
-        self,
-        found: Measured,
-        counts: dict[str, int],
-        thresholds: tuple[float, ...],
-        reason: str | None,
-    ) -> None:
+    def _curves(self, found: Measured, told: Recalls, thresholds: tuple[float, ...]) -> None:
         exams, smallest = self.screening.exams, self.protocol.smallest_count
-        if reason or min(counts["events"], counts["non_events"]) < smallest:
-            self.suppressed.append(
-                Note(
-                    code="curves",
-                    message="No curve is given: "
-                    + (reason or f"fewer than {smallest} exams are with or without cancer."),
-                )
-            )
-            return
-        self.curves["roc"] = curves.roc_curve(exams, smallest)
+        self.curves["roc"] = curves.roc_curve(exams, told, smallest)
         self.curves["operating_points"] = curves.operating_points(exams, self.points, found)
         if thresholds:
-            self.curves["thresholds"], any_hidden = curves.threshold_curve(
-                exams, thresholds, found, smallest
+            self.curves["thresholds"] = curves.threshold_curve(exams, thresholds, found, smallest)
+        lost = [curves.point_words(point) for point, pair in told.points.items() if not all(pair)]
+        if lost:
+            self.suppressed.append(
+                Note(
+                    code="points",
+                    message=f"Not all is given at {', '.join(lost)}: a number of fewer than "
+                    f"{smallest} women stands there, or between there and another point.",
+                    values={"points": lost},
+                )
             )
-            if any_hidden:
+        if self.reader:
+            if all(told.reader):
+                self.curves["reader"] = curves.reader_curve(exams, found)
+            else:
                 self.suppressed.append(
                     Note(
-                        code="confusion_counts",
-                        message=f"At some thresholds a count below {smallest} is hidden, together "
-                        "with the one that would reveal it.",
+                        code="reader",
+                        message="Not all is given of the reader: fewer than "
+                        f"{smallest} women with, or without, cancer are recalled, or are not.",
                     )
                 )
-        if self.reader:
-            self.curves["reader"] = curves.reader_curve(exams, found)
             self.curves["reader_comparison"] = curves.comparison_curve(
                 self.recalls, found, self.protocol.margin
             )

@@ -131,6 +131,24 @@ def tenth_starts(table: RiskTable) -> np.ndarray:
     return starts[starts < table.risk.size]
 
 
+def joint_starts(table: RiskTable, above: Above) -> np.ndarray:
+    """Every cut that all kinds are told of, beside those that are; descending, for a curve."""
+    size = table.risk.size
+    spread = curve_starts(table, above.fewest, MOST_POINTS // 8)
+    others = np.arange(size)[::-1] if size <= _ALL_RISKS else spread
+    for start in (*spread.tolist(), *others.tolist()):
+        above.together(int(start))
+    fits = [
+        start
+        for start in range(1, size)
+        if all(
+            int(counts[start]) in steps
+            for counts, steps in zip(above.counts, above.steps, strict=True)
+        )
+    ]
+    return np.asarray(fits[::-1], dtype=np.int64)
+
+
 class Above:
     """People of several kinds above a cut of the risks, let in one cut after the other.
 

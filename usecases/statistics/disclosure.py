@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -64,6 +65,134 @@ class Steps:
     def __contains__(self, above: int) -> bool:
         place = bisect_left(self._told, above)
         return place < len(self._told) and self._told[place] == above
+
+
+class StepsOfRows(Steps):
+    """The same where rows are told of, of which a person may have several.
+
+    Parameters
+    ----------
+    person : ndarray of int, shape (rows,)
+        Whose each row is, from the highest down: ``above`` rows are the first of them.
+    fewest : int
+        People between two cuts, where there are any rows.
+    """
+
+    def __init__(self, person: np.ndarray, fewest: int) -> None:
+        super().__init__(person.size, fewest)
+        self.person = person
+
+    def enough(self, low: int, high: int) -> bool:
+        """Whether the rows from one count to another are of nobody or of enough people."""
+        if high - low < self.fewest:
+            return low == high
+        # The first of them mostly settle it.
+        for last in (min(high, low + 8 * self.fewest), high):
+            if np.unique(self.person[low:last]).size >= self.fewest:
+                return True
+        return False
+
+    def fits(self, above: int) -> bool:
+        """Whether ``above`` may be told beside those that are."""
+        place = bisect_left(self._told, above)
+        if self._told[place] == above:
+            return True
+        return self.enough(self._told[place - 1], above) and self.enough(above, self._told[place])
+
+    def fit(self, above: Sequence[int]) -> bool:
+        """Let all of some ascending counts in, where all may be told together."""
+        if not all(self.fits(count) for count in above):
+            return False
+        if not all(self.enough(low, high) for low, high in pairwise(above)):
+            return False
+        for count in above:
+            self.add(count)
+        return True
+
+
+def told_in_parts(
+    part: np.ndarray,
+    place: np.ndarray,
+    person: np.ndarray,
+    told: Sequence[bool],
+    hidden_parts: Sequence[bool],
+    fewest: int,
+    order: Sequence[int] = (),
+) -> np.ndarray:
+    """As :func:`told_in_groups`, for rows of which people have several, in one part or in many.
+
+    Parameters
+    ----------
+    part, place, person : ndarray of int, shape (rows,)
+        Of each row: the part it is in, how many of the cuts count it (those from the first on),
+        and whose it is.
+    told : sequence of bool, length cuts
+        Whether it is told of all parts together. The first cut counts every row, the last none.
+    hidden_parts : sequence of bool, length parts
+        Parts whose totals are hidden, and with them everything.
+    fewest : int
+        People.
+    order : sequence of int
+        Cuts that matter most, the first of them most; others follow.
+
+    Returns
+    -------
+    ndarray of bool, shape (parts, cuts)
+    """
+    columns = [int(column) for column in np.flatnonzero(told)]
+
+    ranked = [*order, *(column for column in columns[1:-1] if column not in order)]
+
+    def people(which: np.ndarray, low: int, high: int) -> int:
+        return np.unique(person[which & (low < place) & (place <= high)]).size
+
+    shown = np.zeros((len(hidden_parts), len(told)), dtype=bool)
+    for index in range(len(hidden_parts)):
+        if hidden_parts[index]:
+            continue
+        mine = part == index
+        kept = [columns[0], columns[-1]]
+        for column in ranked:
+            at = bisect_left(kept, column)
+            if any(
+                is_small(people(mine, low, high), fewest)
+                for low, high in ((kept[at - 1], column), (column, kept[at]))
+            ):
+                continue
+            kept.insert(at, column)
+        shown[index, kept] = True
+    pairs = [(low, high) for low in columns for high in columns if low < high]
+    changed = True
+    while changed:
+        changed = False
+        for low, high in pairs:
+            seen = shown[:, low] & shown[:, high]
+            inner = [column for column in (low, high) if column in ranked]
+            if not inner or not seen.any():
+                continue
+            if not is_small(people(~seen[part], low, high), fewest):
+                continue
+            sizes = {int(at): people(part == at, low, high) for at in np.flatnonzero(seen)}
+            filled = {at: size for at, size in sizes.items() if size}
+            if not filled:
+                continue
+            other = min(filled, key=lambda at: (filled[at], at))
+            shown[other, max(inner, key=ranked.index)] = False
+            changed = True
+    return shown
+
+
+def hidden_parts(part: np.ndarray, person: np.ndarray, parts: int, fewest: int) -> set[int]:
+    """Parts of which not even the rows are told: few people's, and others that they follow from."""
+    sizes = [np.unique(person[part == index]).size for index in range(parts)]
+    chosen = {index for index, size in enumerate(sizes) if is_small(size, fewest)}
+    for index in sorted(range(parts), key=lambda at: (sizes[at], at)):
+        together = np.unique(person[np.isin(part, sorted(chosen))]).size
+        if not chosen or (len(chosen) > 1 and together >= fewest):
+            break
+        if sizes[index]:
+            chosen.add(index)
+    return chosen
 
 
 def told_in_groups(

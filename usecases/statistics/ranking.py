@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from usecases.statistics import discrimination
 from usecases.statistics.risks import RiskTable
 
 MOST_POINTS = 800
@@ -47,14 +46,10 @@ class RankTable:
             return None
         return halfway(float(self.score[start - 1]), float(self.score[start]))
 
-    def roc(self, smallest: int) -> dict[str, list[Any]]:
-        """The ROC curve, exact at the points that are kept.
-
-        Between neighbouring points lie at least ``smallest`` people.
-        """
+    def roc(self, starts: np.ndarray) -> dict[str, list[Any]]:
+        """The ROC curve at ``starts``, numbers of the lowest score above, descending."""
         table = self.table
-        starts = discrimination.curve_starts(table, smallest, MOST_POINTS)
-        starts = np.concatenate((starts[starts > 0], [0]))
+        starts = np.concatenate((starts, [0])).astype(np.int64)
         above = np.cumsum(table.events[::-1])[::-1], np.cumsum(table.non_events[::-1])[::-1]
         return {
             "threshold": [None, *(self.cut(int(start)) for start in starts)],

@@ -101,7 +101,7 @@ def test_every_number_agrees_with_the_slow_loops(tolerance: float | None) -> Non
     slow = naive.luna16(*rows_of(frames), most=6, tolerance=tolerance)
     matching = {} if tolerance is None else {"matching": "distance", "tolerance": tolerance}
 
-    result = lung(frames, maximum_marks=6, **matching)
+    result = lung(frames, maximum_marks=6, smallest_count=1, **matching)
 
     expected = naive.sensitivities(slow, list(POINTS))
     found = [result.estimate("sensitivity", at={AT: point}).value for point in POINTS]
@@ -118,7 +118,7 @@ def test_every_number_agrees_with_the_slow_loops(tolerance: float | None) -> Non
 
 def test_a_site_is_evaluated_as_if_it_stood_alone() -> None:
     frames = scans()
-    result = lung(frames, subgroups=("vendor",))
+    result = lung(frames, subgroups=("vendor",), smallest_count=1)
     for column, value in (("site", "lyon"), ("vendor", "(missing)")):
         which = pl.col(column).is_null() if value == "(missing)" else pl.col(column) == value
         cases = frames["cases"].filter(which).drop("site")
@@ -128,7 +128,8 @@ def test_a_site_is_evaluated_as_if_it_stood_alone() -> None:
                 "cases": cases,
                 "lesions": frames["lesions"].filter(mine),
                 "predictions": frames["predictions"].filter(mine),
-            }
+            },
+            smallest_count=1,
         )
         for name in SINGLE:
             part = result.estimate(name, subgroup=Subgroup(column=column, value=value))
@@ -143,7 +144,7 @@ def test_a_site_is_evaluated_as_if_it_stood_alone() -> None:
 
 def test_sensitivity_by_size_is_that_of_the_lesions_of_that_size() -> None:
     frames = scans(300)
-    result = lung(frames)
+    result = lung(frames, smallest_count=1)
     slow = naive.luna16(*rows_of(frames))
     lesions = frames["lesions"].filter(~pl.col("excluded"))
     assert result.population["lesions"] == lesions.height
@@ -298,7 +299,7 @@ def test_small_counts_of_cases_are_hidden() -> None:
 
 def test_the_curve_holds_the_operating_points_and_no_score_of_a_mark() -> None:
     frames = scans(400)
-    result = lung(frames)
+    result = lung(frames, smallest_count=5)
     rows = {row[AT]: row for row in result.curves["froc"].rows}
     scores = set(frames["predictions"]["score"].to_list())
     for point in POINTS:
@@ -310,7 +311,7 @@ def test_the_curve_holds_the_operating_points_and_no_score_of_a_mark() -> None:
 
 def test_a_threshold_of_the_curve_makes_so_many_false_positives() -> None:
     frames = scans(400)
-    result = lung(frames)
+    result = lung(frames, smallest_count=5)
     slow = naive.luna16(*rows_of(frames))
     false = np.concatenate([np.asarray(scores) for scores in slow["false"].values()])
     checked = 0

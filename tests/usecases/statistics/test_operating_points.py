@@ -12,7 +12,9 @@ from statsmodels.stats.proportion import proportion_confint
 
 from usecases.statistics import operating_points
 from usecases.statistics.operating_points import Exams, Measured, Point
+from usecases.statistics.quantity import Quantity, wilson_quantity
 from usecases.statistics.ranking import RankTable, halfway
+from usecases.statistics.recalls import Recalls, unpaired_difference
 
 
 def exams_of(
@@ -215,17 +217,38 @@ def test_the_order_of_exams_changes_nothing() -> None:
 
 def test_the_roc_curve_passes_through_plain_shares() -> None:
     exams = simulated(500)
-    curve = RankTable.of(exams.outcome, exams.score).roc(10)
+    told = Recalls.of(exams, [], 10, with_curves=True)
+    curve = RankTable.of(exams.outcome, exams.score).roc(told.starts)
     assert (curve["false_positive_rate"][0], curve["sensitivity"][0]) == (0, 0)
     assert (curve["false_positive_rate"][-1], curve["sensitivity"][-1]) == (1, 1)
     rows = list(zip(*curve.values(), strict=True))[1:-1]
-    assert len(rows) > 20
+    assert len(rows) > 8
     for threshold, false, true in rows:
         assert threshold not in exams.score
         assert true == pytest.approx(np.mean(exams.score[exams.outcome] >= threshold))
         assert false == pytest.approx(np.mean(exams.score[~exams.outcome] >= threshold))
-    people = np.rint([(f * np.sum(~exams.outcome) + t * np.sum(exams.outcome)) for _, f, t in rows])
-    assert np.min(np.diff(people)) >= 10
+    for share, exams_of in ((1, ~exams.outcome), (2, exams.outcome)):
+        steps = np.diff(np.rint([row[share] * np.sum(exams_of) for row in rows]))
+        assert np.all((steps == 0) | (steps >= 10))
+
+
+@pytest.mark.parametrize(
+    ("model", "reader", "lower", "upper"),
+    # Newcombe 1998, table II, method 10, contrasts a, c and g: the published intervals.
+    [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((10, 10), (0, 10), 0.6075, 1.0),
+    ],
+)
+def test_the_interval_without_pairs_is_newcombes(
+    model: tuple[int, int], reader: tuple[int, int], lower: float, upper: float
+) -> None:
+    found = unpaired_difference(wilson_quantity(*model), wilson_quantity(*reader), "")
+
+    assert (found.lower, found.upper) == pytest.approx((lower, upper), abs=5e-5)
+    missing = Quantity("None", unavailable="Few.")
+    assert unpaired_difference(missing, wilson_quantity(*reader), "Few.").unavailable == "Few."
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-9, 1e3))
