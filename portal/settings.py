@@ -188,6 +188,9 @@ MFA_FORMS = {
     "authenticate": "portal.accounts.forms.SecondFactorForm",
     "reauthenticate": "portal.accounts.forms.ConfirmCodeForm",
     "activate_totp": "portal.accounts.forms.AuthenticatorForm",
+    "login_webauthn": "portal.accounts.forms.PasskeySignInForm",
+    "authenticate_webauthn": "portal.accounts.forms.PasskeySecondFactorForm",
+    "reauthenticate_webauthn": "portal.accounts.forms.ConfirmPasskeyForm",
     "add_webauthn": "portal.accounts.forms.PasskeyForm",
     "edit_webauthn": "portal.accounts.forms.PasskeyNameForm",
 }
@@ -214,6 +217,8 @@ DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or f"SHAIPED <no-reply@{ALLOWE
 
 # API
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - names a model
+# Knox's migrations make a table for its own tokens, which accounts.ApiToken replaces.
+MIGRATION_MODULES = {"knox": None}
 REST_KNOX = {"AUTH_HEADER_PREFIX": "Bearer", "TOKEN_PREFIX": "shaiped_"}
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["portal.accounts.tokens.TokenAuthentication"],

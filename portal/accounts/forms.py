@@ -1,5 +1,6 @@
 """Forms of the account pages: django-allauth's in the words and looks of this site, and our own."""
 
+import struct
 from typing import Any
 
 from allauth.account.forms import (
@@ -12,12 +13,18 @@ from allauth.account.forms import (
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateByCodeForm
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.webauthn.forms import AddWebAuthnForm, EditWebAuthnForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    EditWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from portal.accounts.adapters import AccountAdapter
+from portal.accounts.adapters import AccountAdapter, SecondFactorAdapter
 from portal.accounts.models import ApiToken, User
 
 
@@ -135,6 +142,30 @@ class AuthenticatorForm(ActivateTOTPForm):
         self.fields["code"].widget.attrs["inputmode"] = "numeric"
 
 
+class ReadCredential:
+    """What is no credential at all is refused like one that does not fit, and breaks nothing."""
+
+    BROKEN = (AttributeError, LookupError, TypeError, ValueError, struct.error)
+
+    def clean_credential(self) -> Any:
+        try:
+            return super().clean_credential()  # type: ignore[misc]
+        except self.BROKEN as error:
+            raise SecondFactorAdapter().validation_error("incorrect_code") from error
+
+
+class PasskeySignInForm(ReadCredential, LoginWebAuthnForm):
+    """A passkey in place of the password."""
+
+
+class PasskeySecondFactorForm(ReadCredential, AuthenticateWebAuthnForm):
+    """A passkey after the password."""
+
+
+class ConfirmPasskeyForm(ReadCredential, ReauthenticateWebAuthnForm):
+    """A passkey, before something important."""
+
+
 class PasskeyForm(AddWebAuthnForm):
     """A new passkey; the browser fills in the credential."""
 
@@ -151,6 +182,13 @@ class PasskeyForm(AddWebAuthnForm):
             "The device then asks for your fingerprint, face or PIN in place of the password."
         )
         self.fields["passwordless"].initial = True
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            cleaned: dict[str, Any] = super().clean()
+        except ReadCredential.BROKEN as error:
+            raise SecondFactorAdapter().validation_error("incorrect_code") from error
+        return cleaned
 
 
 class PasskeyNameForm(EditWebAuthnForm):

@@ -22,6 +22,7 @@ from allauth.socialaccount.providers.oauth2.utils import generate_code_challenge
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -135,12 +136,9 @@ def nonce_of(code_verifier: str) -> str:
 
 
 def _adapter(request: HttpRequest, provider_id: str) -> VerifyingAdapter:
-    adapter = VerifyingAdapter(request, provider_id)
-    try:
-        adapter.get_provider()
-    except SocialApp.DoesNotExist:
-        raise Http404 from None
-    return adapter
+    if all(provider.id != provider_id for provider in settings.IDENTITY_PROVIDERS):
+        raise Http404
+    return VerifyingAdapter(request, provider_id)
 
 
 def _answered(request: HttpRequest, adapter: VerifyingAdapter, view: Any) -> HttpResponse:

@@ -23,7 +23,6 @@ FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 
 OPEN = frozenset(
     {
-        "home",
         "healthz",
         "sign-in",
         "sign-out",
