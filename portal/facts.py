@@ -53,17 +53,21 @@ class Facts(models.Model):
         """What can be stated, in the order of the declaration."""
         return [field for field in cls._meta.concrete_fields if not field.primary_key]
 
+    def applies(self, name: str) -> bool:
+        """Whether the field can be stated, given the others; a subclass may know better."""
+        return True
+
     def facts(self, names: Iterable[str] | None = None) -> list[Fact]:
-        """The fields called ``names`` (None: all), as they are read."""
+        """The fields called ``names`` (None: all) that apply, as they are read."""
         wanted = None if names is None else set(names)
         return [
             Fact(
                 field.name,
-                capfirst(str(field.verbose_name)),
+                label_of(field),
                 in_words(field, getattr(self, field.name), self.units.get(field.name, "")),
             )
             for field in self.stated_fields()
-            if wanted is None or field.name in wanted
+            if (wanted is None or field.name in wanted) and self.applies(field.name)
         ]
 
     @property
@@ -101,6 +105,12 @@ class Facts(models.Model):
             for name in names
             if name not in known
         ]
+
+
+def label_of(field: models.Field[Any, Any]) -> str:
+    """A field's name at the beginning of a line; "eGFR" stays what it is."""
+    name = str(field.verbose_name)
+    return name if name[1:2].isupper() else capfirst(name)
 
 
 def model_of(use_case: UseCase, base: Any) -> Any:
@@ -197,8 +207,8 @@ def _span(value: Range[Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    """A number with the decimals that it has; anything else as it is."""
+    """A number with the decimals that it has, two at most; anything else as it is."""
     if isinstance(value, str):
         return value
-    text = f"{float(value):.6f}".rstrip("0")
+    text = f"{float(value):.2f}".rstrip("0")
     return number(float(value), len(text.partition(".")[2]))

@@ -8,10 +8,9 @@ from django import forms
 from django.contrib.postgres.fields import ArrayField, RangeField
 from django.contrib.postgres.forms import RangeWidget
 from django.db import models
-from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from portal.facts import Facts
+from portal.facts import Facts, label_of
 
 YES_OR_NO = (("", _("Not stated")), ("yes", _("Yes")), ("no", _("No")))
 
@@ -54,7 +53,7 @@ class SpanWidget(RangeWidget):
 def _form_field(field: models.Field[Any, Any], **kwargs: Any) -> forms.Field | None:
     """The form field of one fact; nothing needs to be stated."""
     unit = cast("type[Facts]", field.model).units.get(field.name)
-    label = capfirst(str(field.verbose_name))
+    label = label_of(field)
     kwargs["label"] = f"{label} ({unit})" if unit else label
     kwargs["help_text"] = field.help_text
     kwargs["required"] = False

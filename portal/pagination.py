@@ -1,22 +1,47 @@
 """Lists: the words that they are searched for, and their pages, cut by the database."""
 
+from collections.abc import Collection
 from typing import Any
 
+from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 PER_PAGE = 25
+LANGUAGE = "simple"
+"""Of the documents that are searched: words are compared as they are, whatever their language."""
 MOST_WORDS = 10
 """Each word is a condition of the query."""
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Any, Any]) -> Page:
-    """The page of ``rows`` that the address asks for; a wrong number gives the nearest."""
-    return Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+def page_of(request: HttpRequest, rows: QuerySet[Any, Any], *, total: int | None = None) -> Page:
+    """The page of ``rows`` that the address asks for; a wrong number gives the nearest.
+
+    Parameters
+    ----------
+    total
+        How many rows there are, where they have been counted.
+    """
+    paginator = Paginator(rows, PER_PAGE)
+    if total is not None:
+        paginator.count = total
+    return paginator.get_page(request.GET.get("page"))
 
 
-def words_of(request: HttpRequest) -> str:
+def sort_of(request: HttpRequest, sorts: Collection[str]) -> str:
+    """The order that the address asks for; the first there is for one that is not known."""
+    asked = request.GET.get("sort", "")
+    return asked if asked in sorts else next(iter(sorts))
+
+
+def words_of(request: HttpRequest, name: str = "q") -> str:
     """The words that the address asks for: no more than a person types, no NUL (PostgreSQL)."""
-    asked = request.GET.get("q", "").replace("\x00", " ")[:200]
+    asked = request.GET.get(name, "").replace("\x00", " ")[:200]
     return " ".join(asked.split()[:MOST_WORDS])
+
+
+def beginning_with(word: str) -> SearchQuery:
+    """What finds documents in which a word begins with ``word``, in any language."""
+    quoted = word.replace("\\", " ").replace("'", "''")
+    return SearchQuery(f"'{quoted}':*", config=LANGUAGE, search_type="raw")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models.functions import Greatest
@@ -19,10 +21,8 @@ from portal.jobs.models import MOVES, Job, JobQuerySet
 from portal.organisations.countries import COUNTRIES
 from portal.organisations.models import Organisation
 from portal.organisations.sharing import ShareableQuerySet
+from portal.pagination import LANGUAGE, beginning_with
 from portal.usecase import Task, UseCase, use_cases
-
-if TYPE_CHECKING:
-    pass
 
 
 class DatasetQuerySet(ShareableQuerySet["Dataset"]):
@@ -32,12 +32,12 @@ class DatasetQuerySet(ShareableQuerySet["Dataset"]):
         return self.filter(use_case=use_case.slug)
 
     def matching(self, words: str) -> Self:
-        """Datasets whose title, description or keywords contain each of the words."""
+        """Datasets that each of the words is found in: at the beginning of a word of the title
+        or the description, or within a keyword or the holder's name."""
         found = self
         for word in words.split():
             found = found.filter(
-                models.Q(title__icontains=word)
-                | models.Q(description__icontains=word)
+                models.Q(document=beginning_with(word))
                 | models.Q(keyword__icontains=word)
                 | models.Q(organisation__name__icontains=word)
             )
@@ -109,6 +109,11 @@ class Dataset(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
     )
+    document = models.GeneratedField(
+        expression=SearchVector("title", "description", config=LANGUAGE),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
     issued = models.DateTimeField(_("added"), auto_now_add=True)
     modified = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -122,7 +127,18 @@ class Dataset(models.Model):
             ("evaluate_dataset", "Can use the dataset in evaluations"),
             ("share_dataset", "Can share the dataset"),
         )
-        indexes = (models.Index(fields=["use_case", "title"], name="dataset_by_use_case"),)
+        indexes = (
+            models.Index(fields=["use_case", "title", "id"], name="dataset_by_use_case"),
+            models.Index(fields=["title", "id"], name="dataset_by_title"),
+            models.Index(fields=["-modified", "-id"], name="dataset_by_change"),
+            models.Index(
+                models.F("number_of_unique_individuals").desc(nulls_last=True),
+                "title",
+                "id",
+                name="dataset_by_people",
+            ),
+            GinIndex(fields=["document"], name="dataset_by_words"),
+        )
         constraints = (
             models.CheckConstraint(
                 condition=models.Q(temporal_start=None)
@@ -201,6 +217,11 @@ class Variable(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def mentions(self, words: str) -> bool:
+        """Whether each of the words stands in its name, meaning, unit or code."""
+        text = " ".join((self.name, self.label, self.unit, self.code)).casefold()
+        return all(word.casefold() in text for word in words.split())
 
 
 class TableQuerySet(models.QuerySet["Table"]):

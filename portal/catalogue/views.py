@@ -16,6 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.accounts.people import signed_in
 from portal.catalogue import actions
+from portal.catalogue.completeness import completeness, for_completeness
+from portal.catalogue.facets import SORTS, dataset_facets
 from portal.catalogue.forms import (
     DatasetForm,
     ShareForm,
@@ -25,14 +27,16 @@ from portal.catalogue.forms import (
 )
 from portal.catalogue.models import Dataset, Upload, Variable
 from portal.catalogue.presentation import kind_words, shown_columns
+from portal.catalogue.profiles import profile_of
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
+from portal.facets import filtered
 from portal.htmx import wants_fragment
 from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
-from portal.pagination import page_of, words_of
+from portal.pagination import page_of, sort_of, words_of
 from portal.registry.models import ModelVersion
 from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
@@ -44,15 +48,24 @@ EXTRA_VARIABLES = "variables"
 @require_GET
 def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
     """The datasets that one may see, of a use case or of all."""
-    words = words_of(request)
-    rows = Dataset.objects.visible_to(request.user).matching(words).select_related("organisation")
+    words, sort = words_of(request), sort_of(request, SORTS)
+    rows = Dataset.objects.visible_to(request.user).matching(words)
     if use_case is not None:
         rows = rows.of(use_case)
+    found = filtered(request, rows, dataset_facets(use_case))
+    shown = for_completeness(found.rows)
+    page = page_of(request, shown.order_by(*SORTS[sort][1]), total=found.total)
     context = {
         "use_case": use_case,
         "section": "datasets",
-        "page": page_of(request, rows),
+        "page": page,
+        "entries": [
+            (dataset, profile_of(dataset), completeness(dataset)) for dataset in page.object_list
+        ],
+        "found": found,
         "words": words,
+        "sort": sort,
+        "sorts": [(key, label) for key, (label, _order) in SORTS.items()],
         "may_add": use_case is not None
         and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
     }
@@ -77,6 +90,17 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         Evaluation.objects.visible_to(request.user).filter(dataset=dataset).for_list()[:10]
     )
     variables = list(dataset.variables.all())
+    sought = words_of(request, "variable")
+    dictionary = {
+        "dataset": dataset,
+        "use_case": use_case,
+        "sought": sought,
+        "lines": [variable for variable in variables if variable.mentions(sought)],
+        "total": len(variables),
+    }
+    if wants_fragment(request):  # as somebody types into the search of the data dictionary
+        return render(request, use_case.templates("catalogue/_dictionary.html"), dictionary)
+    dataset.has_dictionary = bool(variables)  # type: ignore[attr-defined]
     allowed = verbs_allowed(request.user, dataset)
     # A model that its developer shares with the holder alone is not told to others.
     shown = ModelVersion.objects.all()
@@ -88,12 +112,14 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         "section": "datasets",
         "dataset": dataset,
         "allowed": allowed,
-        "variables": variables,
+        "profile": profile_of(dataset),
+        "completeness": completeness(dataset),
         "holdings": holdings,
         "ready_tasks": [holding["task"] for holding in holdings if holding["is_complete"]],
         "rows": [listed(evaluation) for evaluation in evaluations],
         "shared_with": shared_with(dataset),
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
+        **dictionary,
     }
     return render(request, use_case.templates("catalogue/dataset_detail.html"), context)
 

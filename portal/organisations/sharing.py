@@ -7,10 +7,11 @@ role group of an organisation, or of the whole consortium, never to a single per
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from django.contrib.auth.models import Permission
 from django.db import models, transaction
-from guardian.shortcuts import assign_perm, get_objects_for_user, remove_perm  # noqa: TID251
+from guardian.shortcuts import assign_perm, remove_perm
 from guardian.utils import get_group_obj_perms_model
 
 from portal.organisations.actions import consortium_group
@@ -45,15 +46,19 @@ class ShareableQuerySet(models.QuerySet[M]):
         """
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        allowed = get_objects_for_user(
-            user,
-            _codename(verb, self.model),
-            klass=self,
-            use_groups=True,
-            with_superuser=False,
-            accept_global_perms=False,
+        # Guardian's shortcut asks the same with joins whose size the planner guesses a thousand
+        # times too small; with 10,000 objects that is most of a page's time.
+        meta = self.model._meta
+        permission = Permission.objects.filter(
+            codename=_codename(verb, self.model),
+            content_type__app_label=meta.app_label,
+            content_type__model=meta.model_name,
         )
-        return cast("Self", allowed)
+        granted = get_group_obj_perms_model(self.model)._default_manager.filter(
+            permission=models.Subquery(permission.values("pk")[:1]),
+            group__in=user.groups.values("pk"),
+        )
+        return self.filter(pk__in=granted.values("content_object"))
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """The objects that ``user`` may see; everything else does not exist for them."""

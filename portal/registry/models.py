@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -17,6 +19,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
 from portal.organisations.sharing import ShareableQuerySet
+from portal.pagination import LANGUAGE, beginning_with
 from portal.triggers import any_changed
 from portal.usecase import Task, UseCase, use_cases
 
@@ -35,12 +38,12 @@ class ModelQuerySet(ShareableQuerySet["Model"]):
         return self.filter(use_case=use_case.slug)
 
     def matching(self, words: str) -> Self:
-        """Models whose name or description contains each of the words."""
+        """Models that each of the words is found in: at the beginning of a word of the name or
+        the description, or within the developer's name."""
         found = self
         for word in words.split():
             found = found.filter(
-                models.Q(name__icontains=word)
-                | models.Q(description__icontains=word)
+                models.Q(document=beginning_with(word))
                 | models.Q(organisation__name__icontains=word)
             )
         return found
@@ -65,6 +68,11 @@ class Model(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
     )
     created_at = models.DateTimeField(_("added"), auto_now_add=True)
+    document = models.GeneratedField(
+        expression=SearchVector("name", "description", config=LANGUAGE),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     objects = ModelQuerySet.as_manager()
 
@@ -77,7 +85,12 @@ class Model(models.Model):
             ("release_model", "Can release and retire versions of the model"),
             ("share_model", "Can share the model"),
         )
-        indexes = (models.Index(fields=["use_case", "name"], name="model_by_use_case"),)
+        indexes = (
+            models.Index(fields=["use_case", "name", "id"], name="model_by_use_case"),
+            models.Index(fields=["name", "id"], name="model_by_name"),
+            models.Index(fields=["-created_at", "-id"], name="model_by_age"),
+            GinIndex(fields=["document"], name="model_by_words"),
+        )
 
     def __str__(self) -> str:
         return self.name

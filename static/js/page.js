@@ -27,6 +27,18 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// What a person unfolded stays so when htmx fetches its part of the page again.
+let unfolded = [];
+document.addEventListener("htmx:beforeSwap", () => {
+  unfolded = Array.from(document.querySelectorAll("details[id][open]"), (details) => details.id);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const id of unfolded) {
+    const details = document.getElementById(id);
+    if (details instanceof HTMLDetailsElement) details.open = true;
+  }
+});
+
 // A log shows its newest line, also after it was fetched again.
 const followLogs = (root) => {
   for (const log of root.querySelectorAll(".log")) log.scrollTop = log.scrollHeight;

@@ -69,6 +69,9 @@ class ImageSet(DatasetProfile):
         verbose_name = _("image set")
         verbose_name_plural = _("image sets")
 
+    def applies(self, name: str) -> bool:
+        return name != "slice_thickness" or self.modality != [Modality.MAMMOGRAPHY]
+
 
 class ImagingModelCard(ModelCardSection):
     """Which images a model takes, what it finds in them, and what a reader does with it."""
