@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
@@ -175,7 +176,11 @@ def count(
         if facet.key in chosen
     }
     named = rows.order_by().annotate(**values, **passes).values_list(*values, *passes)
-    sql, params = named.query.sql_with_params()
+    counts: dict[str, dict[str, int]] = {facet.key: {} for facet in facets}
+    try:
+        sql, params = named.query.sql_with_params()
+    except EmptyResultSet:  # of somebody who sees nothing
+        return counts, 0
     parts = [f"SELECT -1, NULL, count(*) FROM seen{_where(passes)}"]  # noqa: S608 - our own names
     for number, facet in enumerate(facets):
         others = [name for name in passes if name != f"passes_{number}"]
@@ -192,7 +197,6 @@ def count(
             params,
         )
         found = cursor.fetchall()
-    counts: dict[str, dict[str, int]] = {facet.key: {} for facet in facets}
     total = 0
     for number, value, rows_with_it in found:
         if number < 0:

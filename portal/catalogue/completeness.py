@@ -48,7 +48,9 @@ class Completeness:
 def for_completeness(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
     """``datasets`` with what :func:`completeness` reads, without a query for each."""
     dictionary = Variable.objects.filter(dataset=OuterRef("pk"))
-    return datasets.select_related(*profile_accessors()).annotate(has_dictionary=Exists(dictionary))
+    return datasets.select_related("organisation", *profile_accessors()).annotate(
+        has_dictionary=Exists(dictionary)
+    )
 
 
 def completeness(dataset: Dataset) -> Completeness:

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('organisations', '0002_consortium_roles'),
-        ('registry', '0001_initial'),
+        ('registry', '0002_release_is_a_permission'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
