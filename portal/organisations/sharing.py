@@ -48,13 +48,13 @@ class ShareableQuerySet(models.QuerySet[M]):
             return self.none()
         # Guardian's shortcut asks the same with joins whose size the planner guesses a thousand
         # times too small; with 10,000 objects that is most of a page's time.
-        meta = self.model._meta
+        model: Any = self.model
         permission = Permission.objects.filter(
-            codename=_codename(verb, self.model),
-            content_type__app_label=meta.app_label,
-            content_type__model=meta.model_name,
+            codename=_codename(verb, model),
+            content_type__app_label=model._meta.app_label,
+            content_type__model=model._meta.model_name,
         )
-        granted = get_group_obj_perms_model(self.model)._default_manager.filter(
+        granted = get_group_obj_perms_model(model)._default_manager.filter(
             permission=models.Subquery(permission.values("pk")[:1]),
             group__in=user.groups.values("pk"),
         )
