@@ -140,8 +140,8 @@ SITES: Mapping[str, SiteSettings] = {
         mortality=0.05,
         follow_up=(4.0, 8.0),
         story=(
-            "Older patients, of whom fewer reach kidney failure than the equation says at the "
-            "same values: it overstates the risk."
+            "Older patients, many of whom die first: fewer reach kidney failure than the equation "
+            "says at the same values, and it overstates the risk."
         ),
         centres=("Centre A", "Centre B", "Centre C"),
     ),

@@ -54,6 +54,8 @@ class SiteSettings:
     """False marks per scan, against a usual site; scars and old infections raise it."""
     story: str
     """Why its results look as they do, in a sentence."""
+    unmeasured: float = 0.0
+    """Share of the lesions whose diameter nobody wrote down."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,20 @@ SITES: Mapping[str, SiteSettings] = {
         lookalikes=1.2,
         story="Half of the scans have slices of 3 mm, a little thicker than the detector likes.",
     ),
+    "FI": SiteSettings(
+        country="FI",
+        scans=200,
+        with_lesion=0.60,
+        lesions_per_scan=2.2,
+        median_mm=7.5,
+        slices=(("Vendor A", 1.0, 0.8), ("Vendor B", 1.25, 0.2)),
+        lookalikes=1.0,
+        story=(
+            "Readers marked the centre of each lesion and measured two in three: the rule that "
+            "needs the radius cannot be applied, matching by distance can."
+        ),
+        unmeasured=0.35,
+    ),
 }
 
 
@@ -149,6 +165,8 @@ class Scans:
     """``case_id``, ``vendor``, ``slice_thickness_mm`` (text, to make subgroups of) and ``sex``."""
     lesions: pl.DataFrame
     """``case_id``, ``lesion_id``, ``x``, ``y``, ``z``, ``diameter_mm`` (mm) and ``excluded``."""
+    diameter: NDArray[np.float64]
+    """Of each lesion in mm, those included that nobody measured."""
 
 
 def generate(site: SiteSettings, seed: int = SEED) -> Scans:
@@ -187,7 +205,10 @@ def generate(site: SiteSettings, seed: int = SEED) -> Scans:
             "excluded": diameter < SMALLEST_MM,
         }
     )
-    return Scans(cases, lesions)
+    if site.unmeasured:
+        measured = pl.Series(random.random(case.size) >= site.unmeasured)
+        lesions = lesions.with_columns(pl.when(measured).then("diameter_mm").alias("diameter_mm"))
+    return Scans(cases, lesions, diameter)
 
 
 def detect(site: SiteSettings, scans: Scans, version: str, seed: int = SEED) -> pl.DataFrame:
@@ -222,7 +243,7 @@ def _hits(
 ) -> pl.DataFrame:
     """Marks on lesions, within their radius, the excluded ones too."""
     found = scans.lesions.join(scans.cases, on="case_id", how="left", maintain_order="left")
-    diameter = found["diameter_mm"].to_numpy()
+    diameter = scans.diameter
     thickness = found["slice_thickness_mm"].cast(pl.Float64).to_numpy()
     blur = np.log2(np.maximum(thickness / 2.5, 1.0)) * np.minimum(6.0 / diameter, 1.5)
     level = (

@@ -14,15 +14,17 @@ from tests.demo_sites import evaluated, value, without_interval
 
 TASK = "metastasis/lung-ct"
 VERSIONS = list(lung_scans.DETECTORS)
+MEASURED = [country for country, site in lung_scans.SITES.items() if not site.unmeasured]
 
 
-def found(folder: Path, country: str, version: str, seed: int = lung_scans.SEED) -> Result:
+def found(
+    folder: Path, country: str, version: str, seed: int = lung_scans.SEED, *sets: str
+) -> Result:
     site = lung_scans.SITES[country]
     scans = lung_scans.generate(site, seed)
     marks = lung_scans.detect(site, scans, version, seed)
-    return evaluated(
-        folder, TASK, {"cases": scans.cases, "lesions": scans.lesions, "predictions": marks}
-    )
+    tables = {"cases": scans.cases, "lesions": scans.lesions, "predictions": marks}
+    return evaluated(folder, TASK, tables, *sets)
 
 
 def sensitivity(result: Result) -> float:
@@ -40,7 +42,7 @@ def test_the_same_seed_gives_the_same_rows_and_another_does_not() -> None:
     assert not marks[0].equals(marks[2])
 
 
-@pytest.mark.parametrize("country", list(lung_scans.SITES))
+@pytest.mark.parametrize("country", MEASURED)
 def test_small_findings_are_excluded_and_no_others(country: str) -> None:
     scans = lung_scans.generate(lung_scans.SITES[country])
     small = scans.lesions["diameter_mm"] < lung_scans.SMALLEST_MM
@@ -51,7 +53,7 @@ def test_small_findings_are_excluded_and_no_others(country: str) -> None:
     assert without.height >= 50
 
 
-@pytest.mark.parametrize("country", list(lung_scans.SITES))
+@pytest.mark.parametrize("country", MEASURED)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_headline_of_every_version_has_an_interval(
     tmp_path: Path, country: str, version: str
@@ -61,7 +63,7 @@ def test_every_headline_of_every_version_has_an_interval(
 
 @pytest.mark.parametrize("seed", [lung_scans.SEED, 1])
 def test_the_sites_differ_as_their_stories_say(tmp_path: Path, seed: int) -> None:
-    first = {country: found(tmp_path, country, "1.0.0", seed) for country in lung_scans.SITES}
+    first = {country: found(tmp_path, country, "1.0.0", seed) for country in MEASURED}
     cpm = {country: value(result, "cpm") for country, result in first.items()}
     assert cpm["IT"] < min(cpm[country] for country in cpm if country != "IT") - 0.05
     assert cpm["BE"] < cpm["FR"] - 0.03
@@ -110,3 +112,10 @@ def test_small_lesions_are_missed_on_thick_slices(tmp_path: Path) -> None:
     }
     assert share[True, True] < 0.4 < share[False, True]  # type: ignore[operator]
     assert share[True, False] > 2 * share[True, True]  # type: ignore[operator]
+
+
+def test_lesions_that_nobody_measured_can_be_matched_by_distance_only(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError):
+        found(tmp_path, "FI", "1.0.0")
+    by_distance = found(tmp_path, "FI", "1.0.0", lung_scans.SEED, "matching=distance")
+    assert without_interval(by_distance, TASK) == []

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.demo import loading
+from portal.demo import loading, partners
 
 
 class Command(BaseCommand):
@@ -18,6 +18,6 @@ class Command(BaseCommand):
                 "belong on a site that holds real data. DEMONSTRATION=1 loads it all the same."
             )
         loading.load(say=self.stderr.write if options["verbosity"] > 1 else lambda text: None)
-        self.stdout.write("Sign in with the password " + loading.PASSWORD + " as:")
-        for person in loading.PEOPLE:
+        self.stdout.write("Sign in with the password " + partners.PASSWORD + " as:")
+        for person in partners.PEOPLE:
             self.stdout.write(f"  {person.email:32}  {person.what}")
