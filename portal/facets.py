@@ -13,7 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from portal.usecase import use_cases
 
 if TYPE_CHECKING:
     from django.db.models.expressions import Combinable
@@ -42,6 +46,23 @@ class Facet:
     first, under its own name."""
     many: bool = False
     """Whether ``value`` is a list."""
+
+
+def of_choices(key: str, title: str | StrPromise, path: str, choices: Any) -> Facet:
+    """A facet of a field that holds one of ``choices``."""
+    return Facet(
+        key,
+        title,
+        F(path),
+        lambda values: Q(**{f"{path}__in": list(values)}),
+        labels=dict(choices),
+    )
+
+
+def of_use_case() -> Facet:
+    """The use case that a row belongs to."""
+    choices = [(slug, gettext(found.short_title)) for slug, found in use_cases().items()]
+    return of_choices("use_case", _("Use case"), "use_case", choices)
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from django.contrib.postgres.fields import ArrayField, RangeField
 from django.db import models
 from django.db.backends.postgresql.psycopg_any import NumericRange
 from django.db.models import Case, F, Func, Q, TextField, Value, When
-from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from portal.catalogue.profiles import Band, DatasetProfile, profile_model
 from portal.catalogue.vocabulary import AccessRights, HealthCategory
-from portal.facets import Facet
+from portal.facets import Facet, of_choices, of_use_case
 from portal.facts import accessor, label_of
 from portal.organisations.countries import COUNTRIES
-from portal.usecase import UseCase, use_cases
+from portal.usecase import UseCase
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -42,29 +42,16 @@ def dataset_facets(use_case: UseCase | None) -> list[Facet]:
         own = [_of_field(model, name) for name in model.facets]
     return [
         *own,
-        _of_choices("country", _("Country"), "spatial", COUNTRIES),
+        of_choices("country", _("Country"), "spatial", COUNTRIES),
         Facet(
             "holder",
             pgettext_lazy("of data", "Holder"),
             F("organisation__name"),
             lambda values: Q(organisation__name__in=values),
         ),
-        _of_choices("access", _("Access"), "access_rights", AccessRights.choices),
-        _of_choices("category", _("Health category"), "health_category", HealthCategory.choices),
+        of_choices("access", _("Access"), "access_rights", AccessRights.choices),
+        of_choices("category", _("Health category"), "health_category", HealthCategory.choices),
     ]
-
-
-def of_use_case() -> Facet:
-    """The use case that a row belongs to."""
-    choices = [(slug, gettext(found.short_title)) for slug, found in use_cases().items()]
-    return _of_choices("use_case", _("Use case"), "use_case", choices)
-
-
-def _of_choices(
-    key: str, title: str | StrPromise, path: str, choices: Any, *, many: bool = False
-) -> Facet:
-    """A facet of a field that holds one of ``choices``, or a list of them."""
-    return Facet(key, title, F(path), _any_of(path, many), labels=dict(choices), many=many)
 
 
 def _any_of(path: str, many: bool) -> Any:

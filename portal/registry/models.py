@@ -139,6 +139,10 @@ class ModelVersionQuerySet(models.QuerySet["ModelVersion"]):
             )
         )
 
+    def told(self) -> Self:
+        """Versions that everyone who sees their model is told of: all but drafts."""
+        return self.exclude(status=ModelVersion.Status.DRAFT)
+
     def evaluable_by(self, user: Any) -> Self:
         """Released versions that ``user`` may use in an evaluation."""
         return self.filter(

@@ -12,15 +12,17 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.accounts.people import signed_in
 from portal.catalogue.forms import ShareForm
-from portal.evaluations.models import Evaluation
+from portal.evaluations.models import Evaluation, EvaluationQuerySet
 from portal.evaluations.presentation import listed
+from portal.facets import filtered
 from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
-from portal.pagination import page_of, words_of
+from portal.pagination import page_of, sort_of, words_of
 from portal.registry import actions
 from portal.registry.cards import card_of
+from portal.registry.facets import SORTS, model_facets
 from portal.registry.forms import (
     InputFormSet,
     ModelForm,
@@ -29,22 +31,31 @@ from portal.registry.forms import (
     declared_inputs,
 )
 from portal.registry.models import Model, ModelVersion
-from portal.registry.performance import performance_forest, performance_rows
+from portal.registry.performance import MOST_EVALUATIONS, glance
+from portal.registry.presentation import listed_model, results_of, told_versions
 from portal.usecase import UseCase
 
 
 @require_GET
 def model_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
     """The models that one may see, of a use case or of all."""
-    words = words_of(request)
-    rows = Model.objects.visible_to(request.user).matching(words).select_related("organisation")
+    words, sort = words_of(request), sort_of(request, SORTS)
+    rows = Model.objects.visible_to(request.user).matching(words)
     if use_case is not None:
         rows = rows.of(use_case)
+    found = filtered(request, rows, model_facets(use_case))
+    shown = found.rows.select_related("organisation").prefetch_related(told_versions())
+    page = page_of(request, shown.order_by(*SORTS[sort][1]), total=found.total)
+    results = results_of(page.object_list, request.user)
     context = {
         "use_case": use_case,
         "section": "models",
-        "page": page_of(request, rows.prefetch_related("versions")),
+        "page": page,
+        "entries": [listed_model(model, results) for model in page.object_list],
+        "found": found,
         "words": words,
+        "sort": sort,
+        "sorts": [(key, label) for key, (label, _order) in SORTS.items()],
         "may_add": use_case is not None
         and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
     }
@@ -69,10 +80,17 @@ def _version(
     return get_object_or_404(visible, model=model, version=version)
 
 
+def _evaluations(request: HttpRequest, model: Model) -> EvaluationQuerySet:
+    """The evaluations of all versions that the person may see, newest first."""
+    visible: EvaluationQuerySet = Evaluation.objects.visible_to(request.user)
+    return visible.filter(model_version__model=model).for_list()
+
+
 @require_GET
 def model_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
     """A model with its versions."""
     model = _model(request, use_case, slug)
+    evaluations = _evaluations(request, model)
     context = {
         "use_case": use_case,
         "section": "models",
@@ -80,6 +98,7 @@ def model_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
         "task": model.declared_task,
         "allowed": verbs_allowed(request.user, model),
         "versions": ModelVersion.objects.visible_to(request.user).filter(model=model),
+        "glance": glance(model.declared_task, evaluations.succeeded()[:MOST_EVALUATIONS]),
         "shared_with": shared_with(model),
     }
     return render(request, use_case.templates("registry/model_detail.html"), context)
@@ -137,8 +156,8 @@ def model_version_detail(
 ) -> HttpResponse:
     """The model card: what it is for, what it needs, how it did."""
     found = _version(request, use_case, slug, version)
-    evaluations = Evaluation.objects.visible_to(request.user).filter(model_version=found).for_list()
-    measure, lines = performance_rows(found.model.declared_task, evaluations.succeeded()[:50])
+    evaluations = _evaluations(request, found.model)
+    whole = glance(found.model.declared_task, evaluations.succeeded()[:MOST_EVALUATIONS])
     context = {
         "use_case": use_case,
         "section": "models",
@@ -147,9 +166,8 @@ def model_version_detail(
         "task": found.model.declared_task,
         "allowed": verbs_allowed(request.user, found.model),
         "card": card_of(found),
-        "measure": measure,
-        "performance": performance_forest(lines) if lines else None,
-        "rows": [listed(evaluation) for evaluation in evaluations[:10]],
+        "glance": whole.of(found) if whole else None,
+        "rows": [listed(evaluation) for evaluation in evaluations.filter(model_version=found)[:10]],
     }
     return render(request, use_case.templates("registry/model_version_detail.html"), context)
 

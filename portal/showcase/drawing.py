@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext as _
 
 from portal.result import Pooled
-from portal.showcase.numbers import coordinate, interval, measured
+from portal.showcase.numbers import coordinate, interval, measured, number, percent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,6 +65,22 @@ def axis_of(measure: Measure, values: Iterable[float | None]) -> Axis:
     if not low < high:
         low, high = low - 0.5, low + 0.5
     return Axis(low, high)
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A value that the axis names, and where."""
+
+    x: str
+    label: str
+
+
+def tick_marks(axis: Axis, measure: Measure) -> list[Tick]:
+    """The ticks of an axis of ``measure``, with the fewest decimals that tell them apart."""
+    ticks = axis.ticks()
+    digits = digits_of(ticks, measure)
+    write = percent if measure.percent else number
+    return [Tick(axis.at(tick), write(tick, digits)) for tick in ticks]
 
 
 @dataclass(frozen=True)

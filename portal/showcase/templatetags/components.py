@@ -13,7 +13,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from portal.showcase.drawing import Axis, axis_of, digits_of, drawn_row
+from portal.showcase.drawing import Axis, axis_of, drawn_row, tick_marks
 from portal.showcase.europe import COLUMNS, ROWS, TILES
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
 
@@ -112,17 +112,9 @@ def forest_plot(
         )
     reference = measure.reference
     inside = reference is not None and axis.low < reference < axis.high
-    ticks = axis.ticks()
-    digits = digits_of(ticks, measure)
     return {
         "rows": rows,
-        "ticks": [
-            {
-                "x": axis.at(tick),
-                "label": percent(tick, digits) if measure.percent else number(tick, digits),
-            }
-            for tick in ticks
-        ],
+        "ticks": tick_marks(axis, measure),
         "reference": axis.at(reference) if inside else "",
         "name_head": name_head or _("Site"),
         "count_head": count_head,
