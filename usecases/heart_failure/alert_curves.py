@@ -7,15 +7,20 @@ from typing import Any
 import numpy as np
 
 from usecases.heart_failure.cohort import Cohort
-from usecases.statistics import free_response, recurrent_events
+from usecases.statistics import recurrent_events
+from usecases.statistics.alert_cuts import (
+    LEADS,
+    lead_is_told,
+    merged_bins,
+    merged_days,
+    told_thresholds,
+)
 from usecases.statistics.alerts import DAYS_PER_YEAR, Totals
-from usecases.statistics.disclosure import merged_starts
 from usecases.statistics.free_response import FreeResponse, counts_by_patient
 from usecases.statistics.ratios import robust_interval
 
 Columns = dict[str, list[Any]]
 
-MOST_POINTS = 1_000
 TOGETHER = 64
 """Thresholds whose counts by patient are held at once."""
 
@@ -23,7 +28,37 @@ BURDENS = np.concatenate((np.arange(1, 41) / 20, np.arange(11, 31) / 5, np.arang
 """Unexplained alerts per patient-year for which a threshold is looked up: 0.05 to 12."""
 
 
-def free_response_curve(free: FreeResponse, cohort: Cohort, days: int, smallest: int) -> Columns:
+def thresholds_of(
+    free: FreeResponse,
+    cohort: Cohort,
+    totals: Totals,
+    threshold: float,
+    told: tuple[bool, bool, bool],
+    smallest: int,
+) -> np.ndarray:
+    """The thresholds that curves are drawn at: the protocol's, those of burdens, and others.
+
+    ``told`` says whether detected events, unexplained and explained alerts are told of at the
+    protocol's ``threshold``.
+    """
+    years = int(totals.at_risk.sum()) / DAYS_PER_YEAR
+    burdens = free.thresholds_within(BURDENS * years)
+    wanted = np.concatenate((burdens[np.isfinite(burdens)], free.candidates()[::-1]))
+    rows = free.intervals.row
+    return told_thresholds(
+        free,
+        cohort.event_patient,
+        cohort.calendar.patient(free.monitoring.place[rows]),
+        cohort.patients,
+        (threshold, told),
+        wanted,
+        smallest,
+    )
+
+
+def free_response_curve(
+    free: FreeResponse, cohort: Cohort, days: int, thresholds: np.ndarray
+) -> Columns:
     """Sensitivity against unexplained alerts, by falling burden of thresholds.
 
     Parameters
@@ -32,61 +67,61 @@ def free_response_curve(free: FreeResponse, cohort: Cohort, days: int, smallest:
     cohort : Cohort
     days : int
         Monitored days of everyone.
-    smallest : int
-        See :func:`usecases.statistics.free_response.thinned`.
+    thresholds : ndarray
+        Of :func:`thresholds_of`.
     """
-    points = free.points(free.candidates())
-    kept = free_response.thinned(points, MOST_POINTS, smallest, free.events.size)
-    thresholds = points.threshold[kept]
+    points = free.points(thresholds)
     years = days / DAYS_PER_YEAR
     value, lower, upper = _sensitivities(free, cohort, thresholds)
     return {
         "threshold": thresholds.tolist(),
-        "unexplained_alert_rate": (points.unexplained[kept] / years).tolist(),
+        "unexplained_alert_rate": (points.unexplained / years).tolist(),
         "event_sensitivity": value.tolist(),
         "event_sensitivity_lower": _numbers(lower),
         "event_sensitivity_upper": _numbers(upper),
-        "alert_rate": (points.alerts[kept] / years).tolist(),
+        "alert_rate": (points.alerts / years).tolist(),
     }
 
 
 def burden_curve(
-    free: FreeResponse, cohort: Cohort, totals: Totals, threshold: float, smallest: int
+    free: FreeResponse,
+    cohort: Cohort,
+    totals: Totals,
+    threshold: float,
+    thresholds: np.ndarray,
+    smallest: int,
 ) -> Columns:
-    """For each burden the lowest threshold that keeps it, and what follows from it.
+    """For each burden the lowest of ``thresholds`` that keeps it, and what follows from it.
 
-    The protocol's ``threshold`` has a row too, with the burden that it makes. A row is left out
-    where its counts tell of fewer than ``smallest`` events or alerts.
+    The protocol's ``threshold`` has a row too, with the burden that it makes.
     """
     days = int(totals.at_risk.sum())
     years = days / DAYS_PER_YEAR
-    own = free.points(np.array([threshold])).unexplained / years
-    burdens = np.concatenate((own, BURDENS))
-    thresholds = np.concatenate(([threshold], free.thresholds_within(BURDENS * years)))
-    points = free.points(np.nan_to_num(thresholds, nan=np.inf))
-    counts = (
-        points.detected,
-        free.events.size - points.detected,
-        points.unexplained,
-        points.alerts - points.unexplained,
-    )
-    seen = np.isfinite(thresholds)
-    for count in counts:
-        seen &= (count == 0) | (count >= smallest)
+    lowest = free.thresholds_within(BURDENS * years)
+    # Thresholds between the same two levels raise the same alerts.
+    order = np.searchsorted(free.levels, thresholds)
+    levels = np.searchsorted(free.levels, np.nan_to_num(lowest, nan=np.inf))
+    first = np.searchsorted(order, levels)
+    kept = first < thresholds.size
+    burdens, chosen = BURDENS[kept], first[kept]
+    own = np.flatnonzero(thresholds == threshold)
+    if own.size:
+        made = free.points(thresholds[own]).unexplained / years
+        burdens, chosen = np.concatenate((made, burdens)), np.concatenate((own, chosen))
     # Beyond the most that the scores can raise, every burden has the same threshold.
-    ascending, first = np.unique(thresholds[seen], return_index=True)
-    columns: Columns = {"burden": burdens[seen][first].tolist(), "threshold": ascending.tolist()}
+    places, at = np.unique(chosen, return_index=True)
+    ascending = thresholds[places]
+    columns: Columns = {"burden": burdens[at].tolist(), "threshold": ascending.tolist()}
     _with_interval(columns, "event_sensitivity", _sensitivities(free, cohort, ascending))
     for name, found in _alert_ratios(free, cohort, totals.at_risk, ascending).items():
         _with_interval(columns, name, found)
-    leads = [free.windows.leads(float(threshold)) for threshold in ascending]
-    for name, share in (
-        ("lead_time_median", 0.5),
-        ("lead_time_q25", 0.25),
-        ("lead_time_q75", 0.75),
-    ):
+    warned = [free.windows.warned(float(at)) for at in ascending]
+    for name, share in LEADS.items():
         columns[name] = [
-            float(np.quantile(lead, share)) if lead.size >= smallest else None for lead in leads
+            float(np.quantile(lead, share))
+            if lead.size and lead_is_told(lead, cohort.event_patient[event], share, smallest)
+            else None
+            for event, lead in warned
         ]
     columns["time_in_alert"] = (free.starts.days_in_alert(ascending) / days).tolist()
     return columns
@@ -140,7 +175,7 @@ def _alert_ratios(
 def lead_times(totals: Totals, window: int, smallest: int) -> Columns:
     """How many events have their first alert how many days before; bins joined where few."""
     counts = np.bincount(totals.lead, minlength=window + 1)
-    starts = merged_starts([counts], smallest)
+    starts = merged_bins(totals.lead, totals.lead_patient, window + 1, smallest)
     return {
         "days_from": starts,
         "days_to": [*(start - 1 for start in starts[1:]), window],
@@ -148,13 +183,25 @@ def lead_times(totals: Totals, window: int, smallest: int) -> Columns:
     }
 
 
-def mean_cumulative_events(cohort: Cohort, smallest: int) -> tuple[Columns, str]:
-    """The mean number of events by time since the start, while enough patients are followed."""
+def mean_cumulative_events(cohort: Cohort, smallest: int) -> tuple[Columns, str] | None:
+    """The mean number of events by time since the start, while enough patients are followed.
+
+    Between neighbouring days nobody or at least ``smallest`` patients have an event, and as many
+    leave follow-up; None where no day is left.
+    """
     last = cohort.end - cohort.start
     enough = np.sort(last)[::-1][min(smallest, last.size) - 1]
     at = np.unique(np.linspace(0, int(enough), min(int(enough) + 1, 200)).round().astype(np.int64))
+    people = {
+        "events": (cohort.event_patient, cohort.event_day),
+        # At risk on a day are those who leave on it or later.
+        "leaving": (np.arange(cohort.patients), last + 1),
+    }
+    days = np.asarray(merged_days(at, people, smallest), dtype=np.int64)
+    if not days.size:
+        return None
     found = recurrent_events.mean_events(
-        last, cohort.died, cohort.event_patient, cohort.event_day, at
+        last, cohort.died, cohort.event_patient, cohort.event_day, days
     )
     columns = {
         "years": (found.day / DAYS_PER_YEAR).tolist(),

@@ -41,6 +41,8 @@ class Cohort:
         Places of the alerts that were given, ascending; none where scores were.
     outside : dict
         By table: rows outside follow-up, which take no part.
+    outside_patients : dict
+        By table: the patients whose they are.
     without_prediction : int
         Patients without a score, who take no part.
     cut_at_death : int
@@ -58,6 +60,7 @@ class Cohort:
     monitoring: Monitoring | None
     alerts: np.ndarray
     outside: dict[str, int]
+    outside_patients: dict[str, int]
     without_prediction: int
     cut_at_death: int
     has_deaths: bool
@@ -79,7 +82,9 @@ class Cohort:
         start, end = _days(frame["start"]), _days(frame["end"])
         events, deaths = _split(tables["events"].frame)
         outside: dict[str, int] = {}
+        outside_patients: dict[str, int] = {}
         last, died, outside["deaths"] = _last_days(frame["patient_id"], start, end, deaths)
+        outside_patients["deaths"] = outside["deaths"]
         calendar = Calendar.of(start, last, window)
 
         def places(table: pl.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -89,6 +94,7 @@ class Cohort:
             known = number >= 0
             inside = known & (day >= start[number]) & (day <= last[number])
             outside[name] = int(np.count_nonzero(known & ~inside))
+            outside_patients[name] = np.unique(number[known & ~inside]).size
             if outside[name] == 0 and known.all():
                 return calendar.place(number, day), np.ones(0, dtype=bool)
             return calendar.place(number[inside], day[inside]), inside
@@ -118,6 +124,7 @@ class Cohort:
             monitoring=monitoring,
             alerts=alerts,
             outside=outside,
+            outside_patients=outside_patients,
             without_prediction=without,
             cut_at_death=int(np.count_nonzero(last < end)),
             has_deaths=bool(deaths.height),

@@ -16,16 +16,18 @@ from usecases.heart_failure import alert_curves
 from usecases.heart_failure.cohort import Cohort
 from usecases.heart_failure.protocol import AlertsProtocol
 from usecases.statistics import alert_measures
+from usecases.statistics.alert_cuts import few_patients, untold_in_groups
 from usecases.statistics.alerts import (
     DAYS_PER_YEAR,
     Totals,
     explained,
 )
+from usecases.statistics.disclosure import is_small
 from usecases.statistics.free_response import FreeResponse
 from usecases.statistics.quantity import Quantity
 from usecases.statistics.ratios import exact_poisson
 
-ENGINE = "heart-failure-alerts/1"
+ENGINE = "heart-failure-alerts/2"
 """Raised with every change that moves a number."""
 
 POOLED = {
@@ -161,23 +163,43 @@ class _Evaluation:
             self.population["subgroups"] = self.groups.population
         by_site: list[dict[str, Quantity]] = []
         sites: list[dict[str, Any]] = []
-        for index, group in enumerate(self.groups):
-            low, high = (0.6 + 0.37 * (index + end) / len(self.groups) for end in (0, 1))
-            part = self.totals.among(group.mask)
-            found = alert_measures.measure(part, self.settings, self._ticker(SUBGROUPS, low, high))
-            self._add(found, group)
-            if group.column == self.groups.site:
-                by_site.append(found)
-                sites.append(_case_mix(group, part, found))
+        done = 0
+        for column, groups in self.groups.columns.items():
+            untold = untold_in_groups(
+                self.totals,
+                [group.mask for group in groups],
+                self.protocol.smallest_count,
+                nested=column in self.groups.nested,
+            )
+            for group, names in zip(groups, untold, strict=True):
+                low, high = (0.6 + 0.37 * (done + end) / len(self.groups) for end in (0, 1))
+                done += 1
+                part = self.totals.among(group.mask)
+                found = self._of_group(group, part, names, self._ticker(SUBGROUPS, low, high))
+                self._add(found, group)
+                if column == self.groups.site:
+                    by_site.append(found)
+                    sites.append(_case_mix(group, part, found))
         if sites:
             self.population["sites"] = sites
         return by_site
 
+    def _of_group(
+        self, group: Group, part: Totals, untold: set[str], tick: Callable[[float], None]
+    ) -> dict[str, Quantity]:
+        if group.hidden and part.patients >= self.protocol.smallest_count:
+            return alert_measures.withheld(
+                f"It, or another group of '{group.column}' that it would reveal, has fewer than "
+                f"{self.protocol.smallest_count} patients with an event, or without one."
+            )
+        return alert_measures.measure(part, self.settings, tick, untold)
+
     def _population(self) -> None:
         totals, smallest = self.totals, self.protocol.smallest_count
+        having = int(np.count_nonzero(totals.events))
         shown: dict[str, Any] = {
             "patients": totals.patients,
-            "patients_with_event": int(np.count_nonzero(totals.events)),
+            "patients_with_event": having,
             "events": int(totals.events.sum()),
             "detected": int(totals.detected.sum()),
             "alerts": int(totals.alerts.sum()),
@@ -185,27 +207,29 @@ class _Evaluation:
             "deaths": int(np.count_nonzero(self.cohort.died)) if self.cohort.has_deaths else None,
             "without_prediction": self.cohort.without_prediction,
         }
-        hidden = [
-            names
-            for names, people in (
-                (("patients_with_event", "events", "detected"), (totals.events,)),
-                (("detected",), (totals.detected, totals.events - totals.detected)),
-                (("alerts", "unexplained"), (totals.alerts,)),
-                (("unexplained",), (totals.unexplained, totals.alerts - totals.unexplained)),
-                (("deaths",), (self.cohort.died,)),
-            )
-            if any(0 < np.count_nonzero(part) < smallest for part in people)
-        ]
-        lost = sorted({name for names in hidden for name in names})
-        shown.update(dict.fromkeys(lost))
+        few, lost = few_patients(totals, smallest), set()
+        if is_small(having, smallest) or is_small(totals.patients - having, smallest):
+            lost.add("patients_with_event")
+        # As the estimates: see alert_cuts.NEEDS.
+        for name, kinds in (
+            ("events", {"events"}),
+            ("detected", {"events", "detected", "missed"}),
+            ("alerts", {"alerts", "explained"}),
+            ("unexplained", {"unexplained"}),
+        ):
+            if few & kinds:
+                lost.add(name)
+        if is_small(int(np.count_nonzero(self.cohort.died)), smallest):
+            lost.add("deaths")
+        shown.update(dict.fromkeys(sorted(lost)))
         if lost:
-            words = ", ".join(name.replace("_", " ") for name in lost)
+            words = ", ".join(name.replace("_", " ") for name in sorted(lost))
             self.suppressed.append(
                 Note(
                     code="counts",
                     message=f"Counts that come from fewer than {smallest} patients, or leave "
                     f"fewer than that, are hidden: {words}.",
-                    values={"counts": lost},
+                    values={"counts": sorted(lost)},
                 )
             )
         shown["patient_years"] = float(totals.days.sum() / DAYS_PER_YEAR)
@@ -227,6 +251,7 @@ class _Evaluation:
                     f"{name}_outside_followup",
                     f"{{count}} {words} lie outside the patient's follow-up and take no part.",
                     cohort.outside[name],
+                    cohort.outside_patients[name],
                 )
         if cohort.cut_at_death:
             self._note(
@@ -246,7 +271,8 @@ class _Evaluation:
         window = self.protocol.window
         ends = cohort.calendar.place(np.arange(cohort.patients), cohort.end)
         unknown = ~explained(self.alerts, cohort.events, window)
-        late = self.alerts + window > ends[cohort.calendar.patient(self.alerts)]
+        patient = cohort.calendar.patient(self.alerts)
+        late = self.alerts + window > ends[patient]
         if np.any(unknown & late):
             self._note(
                 "window_beyond_followup",
@@ -254,6 +280,7 @@ class _Evaluation:
                 "start go beyond the end of follow-up: an event in the remaining days is not "
                 "known of.",
                 int(np.count_nonzero(unknown & late)),
+                _fewest(patient[unknown & late], patient[unknown & ~late]),
             )
 
     def _warn_of_events(self) -> None:
@@ -262,7 +289,8 @@ class _Evaluation:
         if not events:
             self._note("no_events", "There is no event within follow-up.")
         years = totals.days.sum() / DAYS_PER_YEAR
-        if events > having >= protocol.smallest_count and years:
+        known = None not in (self.population["patients_with_event"], self.population["events"])
+        if events > having and known and years:
             lower, upper = exact_poisson(events, float(years))
             self.warnings.append(
                 Note(
@@ -284,20 +312,29 @@ class _Evaluation:
             first = np.searchsorted(place, cohort.events - protocol.window)
             after = np.searchsorted(place, cohort.events - protocol.blanking, side="right")
             if np.any(first == after):
+                lost = cohort.event_patient[first == after]
+                seen = self.totals.events - self.totals.detected
+                seen = seen - np.bincount(lost, minlength=seen.size)
                 self._note(
                     "events_without_scores",
                     "{count} events have no score in their window and count as not detected.",
-                    int(np.count_nonzero(first == after)),
+                    lost.size,
+                    _fewest(lost, np.flatnonzero(seen > 0)),
                 )
 
-    def _note(self, code: str, message: str, count: int | None = None) -> None:
-        """Warn; a small count is not told."""
+    def _note(
+        self, code: str, message: str, count: int | None = None, patients: int | None = None
+    ) -> None:
+        """Warn; a count is not told that is of fewer ``patients`` (default: the count itself)."""
         values: dict[str, Any] = {}
         if count is not None:
             smallest = self.protocol.smallest_count
-            words = f"{count:,}" if count >= smallest else f"Fewer than {smallest}"
+            told = (count if patients is None else patients) >= smallest
+            words = f"{count:,}" if told else "Some"
+            if not told and count < smallest:
+                words = f"Fewer than {smallest}"
             message = message.format(count=words)
-            values = {"count": count if count >= smallest else None}
+            values = {"count": count if told else None}
         self.warnings.append(Note(code=code, message=message, values=values))
 
     def _curves(self) -> None:
@@ -313,11 +350,16 @@ class _Evaluation:
                 )
             )
             return
-        columns, method = alert_curves.mean_cumulative_events(cohort, smallest)
-        self.curves["mean_cumulative_events"] = Curve(method=method, columns=columns)
+        steps = f"between neighbouring points nobody or at least {smallest} patients"
+        cumulative = alert_curves.mean_cumulative_events(cohort, smallest)
+        if cumulative is not None:
+            columns, method = cumulative
+            method = f"{method}; thinned: {steps} have an event, or leave"
+            self.curves["mean_cumulative_events"] = Curve(method=method, columns=columns)
         if self.population["detected"]:
             self.curves["lead_time"] = Curve(
-                method=f"Counts; bins merged until each is 0 or at least {smallest}",
+                method=f"Counts; bins merged until each is of nobody or at least {smallest} "
+                "patients",
                 columns=alert_curves.lead_times(totals, self.protocol.window, smallest),
             )
         threshold = self.protocol.threshold
@@ -333,19 +375,43 @@ class _Evaluation:
         recovery = "recovery at the threshold"
         if self.protocol.recovery is not None:
             recovery = f"recovery at {self.protocol.recovery:g}, or at a lower threshold"
-        self.progress(ALL_THRESHOLDS, 0.45)
+        self.progress(ALL_THRESHOLDS, 0.4)
+        few = few_patients(totals, smallest)
+        told = (
+            not few & {"detected", "missed"},
+            "unexplained" not in few,
+            not few & {"alerts", "explained", "unexplained"},
+        )
+        thresholds = alert_curves.thresholds_of(free, cohort, totals, threshold, told, smallest)
+        if not thresholds.size:
+            self.suppressed.append(
+                Note(
+                    code="thresholds",
+                    message=f"No other threshold is shown: events or alerts of fewer than "
+                    f"{smallest} patients would follow from each.",
+                )
+            )
+            return
+        self.progress(ALL_THRESHOLDS, 0.5)
         days = int(totals.at_risk.sum())
         self.curves["free_response"] = Curve(
-            method=f"Exact; {recovery}; at least {smallest} events or alerts between points; "
-            f"{ROBUST}",
-            columns=alert_curves.free_response_curve(free, cohort, days, smallest),
+            method=f"Exact; {recovery}; thinned: {steps} have other events detected, or other "
+            f"alerts; {ROBUST}",
+            columns=alert_curves.free_response_curve(free, cohort, days, thresholds),
         )
         self.progress(ALL_THRESHOLDS, 0.55)
-        self.curves["burden"] = Curve(
-            method="The lowest threshold from which on upwards the burden is kept; "
-            f"{recovery}; {ROBUST}",
-            columns=alert_curves.burden_curve(free, cohort, totals, threshold, smallest),
-        )
+        burden = alert_curves.burden_curve(free, cohort, totals, threshold, thresholds, smallest)
+        if burden["threshold"]:
+            self.curves["burden"] = Curve(
+                method="The lowest threshold of the free-response curve from which on upwards the "
+                f"burden is kept; {recovery}; {ROBUST}",
+                columns=burden,
+            )
+
+
+def _fewest(*patients: np.ndarray) -> int:
+    """The fewest patients of any, where there are any."""
+    return min(np.unique(part).size for part in patients if part.size)
 
 
 def _case_mix(group: Group, part: Totals, found: Mapping[str, Quantity]) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 
+from usecases.statistics.alert_cuts import LEADS, untold
 from usecases.statistics.alerts import DAYS_PER_YEAR, Totals
 from usecases.statistics.quantity import Quantity, percentile_quantity
 from usecases.statistics.ratios import METHOD, patient_draws, ratio_quantity
-
-LEADS = {"lead_time_median": 0.5, "lead_time_q25": 0.25, "lead_time_q75": 0.75}
 
 NAMES = (
     "event_sensitivity",
@@ -49,9 +48,14 @@ class Ratio:
 
 
 def measure(
-    totals: Totals, settings: Settings, tick: Callable[[float], None] | None = None
+    totals: Totals,
+    settings: Settings,
+    tick: Callable[[float], None] | None = None,
+    untold_here: Collection[str] = (),
 ) -> dict[str, Quantity]:
     """Every measure of :data:`NAMES`: its value and interval, or the reason why there is none.
+
+    Those of ``untold_here`` are not given, as others than these patients would follow from them.
 
     Rates of alerts are per monitored year where the monitored days are known, and per year of
     follow-up where they are not; the rate of events is per year of follow-up, for events are
@@ -64,6 +68,8 @@ def measure(
     (Hyndman & Fan's type 7, as in R and NumPy).
     """
     reasons = reasons_of(totals, settings)
+    for name in sorted(untold_here):
+        reasons.setdefault(name, few_reason(settings.smallest_count))
     ratios = ratios_of(totals)
     known = [name for name in ratios if name not in reasons]
     drawn, leads = _replicates(totals, [ratios[name] for name in known], settings, tick)
@@ -128,7 +134,19 @@ def reasons_of(totals: Totals, settings: Settings) -> dict[str, str]:
             reasons.setdefault(name, "There is no monitored time.")
     if not totals.days.sum():
         reasons.setdefault("event_rate", "There is no follow-up time.")
+    for name in sorted(untold(totals, few)):
+        reasons.setdefault(name, few_reason(few))
     return reasons
+
+
+def few_reason(smallest: int) -> str:
+    """Why a number is not given that a small count would follow from."""
+    return f"Not given: it would give away a number of fewer than {smallest} patients."
+
+
+def withheld(reason: str) -> dict[str, Quantity]:
+    """Every measure with the reason why it is not given."""
+    return dict.fromkeys(NAMES, Quantity(METHOD, unavailable=reason))
 
 
 def _replicates(

@@ -173,13 +173,15 @@ class Windows:
 
     def leads(self, threshold: float) -> np.ndarray:
         """Days from the first alert to the event, of the events detected at a threshold."""
-        if not self.event.size:
-            return self.lead
+        return self.warned(threshold)[1]
+
+    def warned(self, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+        """The events detected at a threshold, and their days from the first alert."""
         active = (self.low < threshold) & (threshold <= self.high)
         event, lead = self.event[active], self.lead[active]
         first = np.ones(event.size, dtype=bool)
         first[1:] = event[1:] != event[:-1]
-        return lead[first]
+        return event[first], lead[first]
 
 
 @dataclass(frozen=True)
@@ -257,6 +259,19 @@ class FreeResponse:
         return np.where(np.isfinite(following), following, np.nan)
 
     @cached_property
+    def levels(self) -> np.ndarray:
+        """The different scores, and the recovery threshold, ascending.
+
+        Thresholds above one of them and up to the next raise the same alerts.
+        """
+        scores = sorted_values(self.monitoring.score)
+        first = np.ones(scores.size, dtype=bool)
+        np.not_equal(scores[1:], scores[:-1], out=first[1:])
+        if self.starts.recovery is None:
+            return scores[first]
+        return np.unique(np.append(scores[first], self.starts.recovery))
+
+    @cached_property
     def _worst(self) -> tuple[np.ndarray, np.ndarray]:
         """Where unexplained alerts start, ascending, and the most of them from there on upwards."""
         high = self.unexplained.high
@@ -296,33 +311,3 @@ def counts_by_patient(
     steps = np.bincount(place + first[held], minlength=size)
     steps -= np.bincount(place + after[held], minlength=size)
     return np.cumsum(steps.reshape(patients, width), axis=1)[:, :-1]
-
-
-def thinned(points: Points, most: int, smallest: int, events: int) -> np.ndarray:
-    """Which points to keep, bool of shape (thresholds,).
-
-    From the highest threshold down, detected events and unexplained alerts either stay the same
-    from one point to the next or move by at least ``smallest``; so no point tells of a few
-    people. Of those at most ``most`` are kept, evenly along the curve.
-    """
-    kept: list[int] = []
-    last = np.zeros(2, dtype=np.int64)
-    counts = np.stack((points.detected, points.unexplained), axis=1)
-    for index in range(points.threshold.size - 1, -1, -1):
-        move = np.abs(counts[index] - last)
-        missed = events - counts[index, 0]
-        if move.any() and np.all((move == 0) | (move >= smallest)):
-            if 0 < missed < smallest:
-                continue
-            kept.append(index)
-            last = counts[index]
-    chosen = np.array(kept[::-1], dtype=np.int64)
-    if chosen.size > most:
-        scale = np.maximum(counts[chosen].max(axis=0), 1)
-        length = np.abs(np.diff(counts[chosen] / scale, axis=0)).sum(axis=1)
-        along = np.concatenate(([0.0], np.cumsum(length)))
-        wanted = np.linspace(0, along[-1], most)
-        chosen = chosen[np.unique(np.searchsorted(along, wanted).clip(0, chosen.size - 1))]
-    mask = np.zeros(points.threshold.size, dtype=bool)
-    mask[chosen] = True
-    return mask

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -141,7 +143,8 @@ def test_a_linearised_share_stays_within_0_and_1_and_has_no_interval_at_its_ends
 
 
 def test_nothing_found_has_an_exact_upper_end() -> None:
-    found = measure(totals(60, detected=0, alerts=0, unexplained=0), SETTINGS)
+    open_ = replace(SETTINGS, smallest_count=1)
+    found = measure(totals(60, detected=0, alerts=0, unexplained=0), open_)
 
     rate = found["unexplained_alert_rate"]
     years = (totals(60, detected=0, alerts=0, unexplained=0).days - 10).sum() / DAYS_PER_YEAR

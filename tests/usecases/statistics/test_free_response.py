@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.usecases.statistics.test_alerts import laid_out, simulated
 from usecases.statistics import alerts
+from usecases.statistics.alert_cuts import told_thresholds
 from usecases.statistics.alerts import Calendar, Monitoring
-from usecases.statistics.free_response import FreeResponse, counts_by_patient, thinned
+from usecases.statistics.free_response import FreeResponse, counts_by_patient
 
 THRESHOLDS = np.array([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 3.5, 4.0, 5.0, 6.0, 7.0, 8.0])
 SETTINGS = [(None, 30, 0), (None, 10, 2), (3.0, 30, 0), (2.5, 7, 1), (0.0, 30, 0), (9.0, 30, 0)]
@@ -145,19 +146,28 @@ def test_without_events_every_alert_is_unexplained() -> None:
     assert not points.detected.any()
 
 
-@pytest.mark.parametrize(("most", "smallest"), [(1000, 1), (1000, 10), (12, 1)])
-def test_thinning_leaves_points_as_they_are(most: int, smallest: int) -> None:
-    free, *_rest = both(5, None, 30, 0)
-    points = free.points(free.candidates())
+@pytest.mark.parametrize("recovery", [None, 3.0, 2.5])
+@pytest.mark.parametrize("smallest", [1, 2])
+def test_the_thresholds_of_curves_count_other_patients_and_are_no_scores(
+    recovery: float | None, smallest: int
+) -> None:
+    free, calendar, days, _events, monitoring = both(5, recovery, 30, 0)
+    patients = days.size
+    event_patient = calendar.patient(free.events)
+    row_patient = calendar.patient(monitoring.place[free.intervals.row])
+    wanted = free.candidates()[::-1]
 
-    kept = thinned(points, most, smallest, free.events.size)
+    told = told_thresholds(
+        free, event_patient, row_patient, patients, (5.0, (True, True, True)), wanted, smallest
+    )
 
-    assert 0 < np.count_nonzero(kept) <= most
-    again = free.points(points.threshold[kept])
-    assert again.detected.tolist() == points.detected[kept].tolist()
-    for counts in (points.detected[kept], points.unexplained[kept]):
-        if most == 1000:
-            moves = np.abs(np.diff(counts))
-            assert np.all((moves == 0) | (moves >= smallest))
-    missed = free.events.size - points.detected[kept]
-    assert np.all((missed == 0) | (missed >= smallest))
+    assert told.size >= (5 if smallest == 1 else 2)
+    assert not set(told.tolist()) & (set(monitoring.score.tolist()) - {5.0})
+    event, low, high = free.detected_intervals
+    counts = counts_by_patient(event_patient[event], low, high, told, patients)
+    assert counts.sum(axis=0).tolist() == free.points(told).detected.tolist()
+    for one in range(told.size):
+        for other in range(one):
+            differ = np.count_nonzero(counts[:, one] != counts[:, other])
+            if counts[:, one].sum() != counts[:, other].sum():
+                assert differ >= smallest
