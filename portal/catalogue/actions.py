@@ -15,6 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal import store
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.catalogue.models import Dataset, Table, Upload, Variable
 from portal.catalogue.profiles import profile_model
 from portal.catalogue.vocabulary import Datatype
@@ -91,6 +93,7 @@ def create_dataset(
     dataset.save()
     save_facts(profile_model(use_case), dataset, profile or {})
     grant_to_owner(dataset, organisation)
+    record(by=by, organisation=organisation, verb=Act.ADDED, obj=dataset)
     return dataset
 
 
@@ -112,6 +115,7 @@ def update_dataset(
     dataset.save()
     if profile:
         save_facts(profile_model(dataset.declared), dataset, profile)
+    record(by=by, organisation=dataset.organisation, verb=Act.CHANGED, obj=dataset)
     return dataset
 
 
@@ -132,6 +136,13 @@ def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: Us
         variable.pk, variable.dataset, variable.position = None, dataset, position
         variable.full_clean()
         variable.save()
+    record(
+        by=by,
+        organisation=dataset.organisation,
+        verb=Act.CHANGED,
+        obj=dataset,
+        sentence=f"changed the data dictionary of the dataset “{dataset}”",
+    )
 
 
 def shown_file_name(name: str) -> str:
@@ -178,6 +189,13 @@ def receive_upload(
         file_name=shown_file_name(file.name or ""),
         stored_name=stored_name,
         created_by=by,
+    )
+    record(
+        by=by,
+        organisation=dataset.organisation,
+        verb=Act.UPLOADED,
+        obj=dataset,
+        what=f": {schema.name} of {task.slug}",
     )
     from portal.catalogue.tasks import run_upload  # which imports this module
 
@@ -276,7 +294,15 @@ def cancel_upload(*, upload: Upload, by: User) -> bool:
         If ``by`` may not change the dataset.
     """
     _require(may(by, Verb.CHANGE, upload.dataset), "Only contributors of the holder cancel it.")
-    if not Upload.objects.cancel(upload.pk):
-        return False
+    with transaction.atomic():
+        if not Upload.objects.cancel(upload.pk):
+            return False
+        record(
+            by=by,
+            organisation=upload.dataset.organisation,
+            verb=Act.CANCELLED,
+            obj=upload.dataset,
+            sentence=f"cancelled an upload to the dataset “{upload.dataset}”",
+        )
     default_storage.delete(upload.stored_name)
     return True

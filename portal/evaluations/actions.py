@@ -12,6 +12,8 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.catalogue.models import Dataset, Table
 from portal.evaluations.models import Evaluation, LogLine, StoredResult
 from portal.jobs.models import Status
@@ -232,6 +234,7 @@ def submit_evaluation(
             evaluation.tables.set(ready.tables.values())
             _grant(evaluation)
             LogLine.write(evaluation, f"Submitted by {by} for {organisation}")
+            record(by=by, organisation=organisation, verb=Act.SUBMITTED, obj=evaluation)
             _wake_on_commit(evaluation.pk)
     except IntegrityError:
         # Submitted twice at the same moment: the constraint let one through.
@@ -355,6 +358,7 @@ def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     if not Evaluation.objects.cancel(evaluation.pk):
         return False
     LogLine.write(evaluation, f"Cancelled by {by}")
+    record(by=by, organisation=evaluation.organisation, verb=Act.CANCELLED, obj=evaluation)
     _tell_of_end(evaluation)
     return True
 
@@ -400,6 +404,7 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
         ) from None  # fmt: skip
     if queued:
         LogLine.write(evaluation, f"Tried again by {by}")
+        record(by=by, organisation=evaluation.organisation, verb=Act.RETRIED, obj=evaluation)
         _wake_on_commit(evaluation.pk)
     else:
         _wake_study(evaluation)

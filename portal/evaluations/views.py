@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.accounts.people import signed_in
+from portal.audit.middleware import is_of
 from portal.evaluations import actions, presentation
 from portal.evaluations.forms import SubmissionForm
 from portal.evaluations.models import Evaluation
@@ -144,7 +145,9 @@ def _evaluation(request: HttpRequest, use_case: UseCase, reference: str) -> Eval
         "dataset__organisation",
         "model_version__model__organisation",
     )
-    return get_object_or_404(related, reference=reference)
+    evaluation = get_object_or_404(related, reference=reference)
+    is_of(request, evaluation)
+    return evaluation
 
 
 @require_GET

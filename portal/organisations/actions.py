@@ -10,6 +10,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.organisations.models import Membership, Organisation, RoleGroup
 from portal.organisations.roles import Duty, Role, included_roles
 
@@ -25,6 +27,20 @@ class LastManagerError(Exception):
             _("%(organisation)s would be left without a manager. Make somebody else manager first.")
             % {"organisation": organisation}
         )
+
+
+def record_about(
+    organisation: Organisation, verb: Act, sentence: str = "", *, by: User | None
+) -> None:
+    """Record what was done to an organisation, or to its people; for it, if by one of its own."""
+    is_own = by is not None and Organisation.objects.where_member(by).contains(organisation)
+    record(
+        by=by,
+        organisation=organisation if is_own else None,
+        verb=verb,
+        obj=organisation,
+        sentence=sentence,
+    )
 
 
 def require_administrator(by: User | None) -> None:
@@ -76,6 +92,13 @@ def create_organisation(
     organisation.full_clean()
     organisation.save()
     make_role_groups(organisation)
+    record(
+        by=by,
+        organisation=None,
+        verb=Act.ORGANISATION_ADDED,
+        obj=organisation,
+        sentence=f"added the organisation “{organisation}”",
+    )
     return organisation
 
 
@@ -94,6 +117,13 @@ def delete_organisation(*, organisation: Organisation, by: User | None) -> None:
     people = [membership.user for membership in organisation.memberships.select_related("user")]
     groups = list(
         Group.objects.filter(role_group__organisation=organisation).values_list("pk", flat=True)
+    )
+    record(
+        by=by,
+        organisation=None,
+        verb=Act.ORGANISATION_DELETED,
+        obj=organisation,
+        sentence=f"deleted the organisation “{organisation}”",
     )
     organisation.delete()
     Group.objects.filter(pk__in=groups).delete()
@@ -145,10 +175,18 @@ def set_membership(
     held = organisation.memberships.filter(user=user).first()
     if held is not None and role != Role.MANAGER:
         _require_another_manager(held)
-    membership, _created = Membership.objects.update_or_create(
+    membership, is_new = Membership.objects.update_or_create(
         organisation=organisation, user=user, defaults={"role": role}
     )
     synchronise_groups(user)
+    if held is None or held.role != role:
+        words = f"{Role(role).value} of {organisation}"
+        record_about(
+            organisation,
+            Act.MEMBER_ADDED if is_new else Act.ROLE_CHANGED,
+            f"added {user} as {words}" if is_new else f"made {user} {words}",
+            by=by,
+        )
     return membership
 
 
@@ -167,22 +205,30 @@ def suspend_membership(*, membership: Membership, by: User | None) -> None:
     _hold(membership.organisation)
     membership.refresh_from_db()
     _require_another_manager(membership)
-    _set_suspended(membership, suspended=True)
+    _set_suspended(membership, suspended=True, by=by)
 
 
 @transaction.atomic
 def reinstate_membership(*, membership: Membership, by: User | None) -> None:
     """End the suspension of a membership; raises as :func:`suspend_membership`."""
     require_people_manager(membership.organisation, by)
-    _set_suspended(membership, suspended=False)
+    _hold(membership.organisation)
+    _set_suspended(membership, suspended=False, by=by)
 
 
-def _set_suspended(membership: Membership, *, suspended: bool) -> None:
-    Membership.objects.filter(pk=membership.pk, suspended_at__isnull=suspended).update(
+def _set_suspended(membership: Membership, *, suspended: bool, by: User | None) -> None:
+    changed = Membership.objects.filter(pk=membership.pk, suspended_at__isnull=suspended).update(
         suspended_at=Now() if suspended else None
     )
     membership.refresh_from_db()
     synchronise_groups(membership.user)
+    if changed:
+        organisation, user = membership.organisation, membership.user
+        if suspended:
+            sentence, verb = f"suspended {user} in {organisation}", Act.MEMBER_SUSPENDED
+        else:
+            sentence, verb = f"reinstated {user} in {organisation}", Act.MEMBER_REINSTATED
+        record_about(organisation, verb, sentence, by=by)
 
 
 @transaction.atomic
@@ -202,6 +248,13 @@ def end_membership(*, membership: Membership, by: User | None) -> None:
     _hold(membership.organisation)
     membership.refresh_from_db()
     _require_another_manager(membership)
+    organisation = membership.organisation
+    sentence = (
+        f"left {organisation}"
+        if by is not None and by.pk == user.pk
+        else f"ended the membership of {user} in {organisation}"
+    )
+    record_about(organisation, Act.MEMBER_REMOVED, sentence, by=by)
     membership.delete()
     synchronise_groups(user)
 
@@ -216,21 +269,33 @@ def suspend_organisation(*, organisation: Organisation, by: User | None) -> None
         If ``by`` is not a site administrator.
     """
     require_administrator(by)
-    _set_organisation_suspended(organisation, suspended=True)
+    _set_organisation_suspended(organisation, suspended=True, by=by)
 
 
 @transaction.atomic
 def reinstate_organisation(*, organisation: Organisation, by: User | None) -> None:
     """End the suspension of an organisation; raises as :func:`suspend_organisation`."""
     require_administrator(by)
-    _set_organisation_suspended(organisation, suspended=False)
+    _set_organisation_suspended(organisation, suspended=False, by=by)
 
 
-def _set_organisation_suspended(organisation: Organisation, *, suspended: bool) -> None:
+def _set_organisation_suspended(
+    organisation: Organisation, *, suspended: bool, by: User | None
+) -> None:
     _hold(organisation)
-    Organisation.objects.filter(pk=organisation.pk, suspended_at__isnull=suspended).update(
-        suspended_at=Now() if suspended else None
-    )
+    changed = Organisation.objects.filter(
+        pk=organisation.pk, suspended_at__isnull=suspended
+    ).update(suspended_at=Now() if suspended else None)
     organisation.refresh_from_db()
     for membership in organisation.memberships.select_related("user").order_by("user"):
         synchronise_groups(membership.user)
+    if changed:
+        verb = Act.ORGANISATION_SUSPENDED if suspended else Act.ORGANISATION_REINSTATED
+        words = "suspended" if suspended else "reinstated"
+        record(
+            by=by,
+            organisation=None,
+            verb=verb,
+            obj=organisation,
+            sentence=f"{words} the organisation “{organisation}”",
+        )

@@ -208,9 +208,15 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             return False
         return self.filter(user=user, role=role).exists()
 
+    def giving(self, user: User | AnonymousUser, duty: Duty) -> Self:
+        """The roles of ``user`` across the consortium with ``duty`` in the table of roles."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        return self.filter(user=user, role__in=consortium_roles(duty))
+
     def may(self, user: User | AnonymousUser, duty: Duty) -> bool:
         """Whether a role of ``user`` across the consortium has ``duty`` in the table of roles."""
-        return any(self.holds(user, role) for role in consortium_roles(duty))
+        return self.giving(user, duty).exists()
 
 
 class Appointment(models.Model):

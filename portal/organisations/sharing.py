@@ -14,6 +14,8 @@ from django.db import models, transaction
 from guardian.shortcuts import assign_perm, remove_perm
 from guardian.utils import get_group_obj_perms_model
 
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.organisations.actions import consortium_group
 from portal.organisations.models import Organisation, RoleGroup
 from portal.organisations.roles import SHARED_WITH, VERBS, Role, Verb, lowest_role
@@ -156,6 +158,14 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
             grant(obj, verb, organisation)
         else:
             withdraw(obj, verb, organisation)
+    shared = [str(verb.label) for verb in SHARED_WITH if verb in wanted and verb in _verbs_of(obj)]
+    record(
+        by=by,
+        organisation=obj.organisation,
+        verb=Act.SHARED,
+        obj=obj,
+        what=f" with {organisation or 'the whole consortium'}: {', '.join(shared) or 'ended'}",
+    )
 
 
 def shared_with(obj: Any) -> list[tuple[Organisation | None, list[Verb]]]:

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal import store
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.catalogue.actions import new_slug
 from portal.facts import save_facts
 from portal.jobs.child import ChildFailed, ChildRefused, run_child
@@ -65,6 +67,7 @@ def create_model(
     model.full_clean()
     model.save()
     grant_to_owner(model, organisation)
+    record(by=by, organisation=organisation, verb=Act.ADDED, obj=model)
     return model
 
 
@@ -124,7 +127,8 @@ def save_version(
         If ``by`` may not change the model, or the version is no draft.
     """
     _require_change(version.model, by)
-    if version.pk is None:
+    is_new = version.pk is None
+    if is_new:
         version.created_by = by
     elif not ModelVersion.objects.select_for_update().get(pk=version.pk).is_draft:
         raise PermissionError("A released version never changes; make a new one.")
@@ -136,6 +140,8 @@ def save_version(
         version.artefact_sha256, version.artefact_size, version.artefact_facts = "", None, {}
     version.full_clean()
     version.save()
+    act = Act.ADDED if is_new else Act.CHANGED
+    record(by=by, organisation=version.model.organisation, verb=act, obj=version)
     save_facts(card_model(version.model.declared), version, card or {})
     return version
 
@@ -160,6 +166,7 @@ def release_version(*, version: ModelVersion, by: User) -> None:
     locked.status = ModelVersion.Status.RELEASED
     locked.released_at = timezone.now()
     locked.save(update_fields=["status", "released_at"])
+    record(by=by, organisation=locked.model.organisation, verb=Act.RELEASED, obj=locked)
 
 
 @transaction.atomic
@@ -180,3 +187,4 @@ def retire_version(*, version: ModelVersion, by: User) -> None:
     locked.status = ModelVersion.Status.RETIRED
     locked.retired_at = timezone.now()
     locked.save(update_fields=["status", "retired_at"])
+    record(by=by, organisation=locked.model.organisation, verb=Act.RETIRED, obj=locked)

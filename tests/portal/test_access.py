@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.core.cache import cache
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
@@ -58,6 +59,7 @@ class World:
             "mfa_remove_webauthn": {"pk": 1},
             "session-end": {"pk": self.session_id},
             "token-revoke": {"digest": self.token},
+            "audit-history": {"kind": "catalogue.dataset", "pk": str(self.dataset.pk)},
             "dataset-list": here,
             "dataset-create": here,
             "model-list": here,
@@ -168,6 +170,8 @@ CHANGE = row(SIGN_IN, MISSING, FORBIDDEN, OK, OK, FORBIDDEN, FORBIDDEN, MISSING)
 SHARE = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, OK, FORBIDDEN, FORBIDDEN, MISSING)
 UPLOADS = row(SIGN_IN, MISSING, MISSING, OK, OK, MISSING, MISSING, MISSING)
 SIGNED_IN = row(SIGN_IN, OK, OK, OK, OK, OK, OK, OK)
+LOG = row(SIGN_IN, *[FORBIDDEN] * 7, auditor=OK)
+HISTORY = row(SIGN_IN, MISSING, OK, OK, OK, MISSING, MISSING, MISSING, auditor=OK)
 POST_ONLY = row(SIGN_IN, *[METHOD] * 7)
 ASKED_AGAIN = row(SIGN_IN, *[CONFIRM] * 7)
 NOBODY_HAS_ONE = row(SIGN_IN, *[MISSING] * 7)
@@ -181,6 +185,9 @@ GET: dict[str, dict[str, Any]] = {
     "all-model-list": EVERYONE,
     "all-evaluation-list": EVERYONE,
     "my-work": SIGNED_IN,
+    "audit-list": LOG,
+    "audit-export": LOG,
+    "audit-history": HISTORY,
     "use-case-overview": EVERYONE,
     "dataset-list": EVERYONE,
     "model-list": EVERYONE,
@@ -322,6 +329,7 @@ def answer(client: Client, ask: Callable[..., Any], address: str) -> Any:
 
 
 def client_of(person: User | None) -> Client:
+    cache.clear()  # nobody is held up by what the others tried
     client = Client(raise_request_exception=True)
     if person is not None:
         client.force_login(person)

@@ -1,0 +1,44 @@
+"""What is recorded: the whole list, in the words of the log."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Act(TextChoices):
+    """Something that a person did; each is recorded where it is done."""
+
+    # Organisations and their people
+    ORGANISATION_ADDED = "organisation-added", _("added an organisation")
+    ORGANISATION_CHANGED = "organisation-changed", _("changed an organisation")
+    ORGANISATION_SUSPENDED = "organisation-suspended", _("suspended an organisation")
+    ORGANISATION_REINSTATED = "organisation-reinstated", _("reinstated an organisation")
+    ORGANISATION_DELETED = "organisation-deleted", _("deleted an organisation")
+    MEMBER_ADDED = "member-added", _("added a member")
+    ROLE_CHANGED = "role-changed", _("changed a role")
+    MEMBER_SUSPENDED = "member-suspended", _("suspended a member")
+    MEMBER_REINSTATED = "member-reinstated", _("reinstated a member")
+    MEMBER_REMOVED = "member-removed", _("ended a membership")
+    INVITED = "invited", _("invited somebody")
+    INVITED_AGAIN = "invited-again", _("sent an invitation again")
+    INVITATION_WITHDRAWN = "invitation-withdrawn", _("withdrew an invitation")
+    INVITATION_ACCEPTED = "invitation-accepted", _("accepted an invitation")
+    # People, and their roles across the consortium and the site
+    APPOINTED = "appointed", _("gave a role across the consortium")
+    APPOINTMENT_ENDED = "appointment-ended", _("ended a role across the consortium")
+    PERSON_ADDED = "person-added", _("added a person")
+    PERSON_CHANGED = "person-changed", _("changed a person's account")
+    PERSON_DEACTIVATED = "person-deactivated", _("deactivated a person")
+    PERSON_ACTIVATED = "person-activated", _("activated a person")
+    # Objects
+    ADDED = "added", _("added")
+    CHANGED = "changed", _("changed")
+    UPLOADED = "uploaded", _("uploaded a table to")
+    SHARED = "shared", _("changed the sharing of")
+    RELEASED = "released", _("released")
+    RETIRED = "retired", _("retired")
+    PUBLISHED = "published", _("published")
+    # Jobs, and what comes out
+    SUBMITTED = "submitted", _("submitted")
+    CANCELLED = "cancelled", _("cancelled")
+    RETRIED = "retried", _("tried again")
+    DOWNLOADED = "downloaded", _("downloaded")
