@@ -175,7 +175,6 @@ ACCOUNT_SIGNUP_ENABLED = False  # by invitation, by an administrator, or vouched
 ACCOUNT_EMAIL_VERIFICATION = "none"  # whoever made the account answers for the address
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "SHAIPED: "
-ACCOUNT_DEFAULT_HTTP_PROTOCOL = "http" if DEBUG else "https"
 ACCOUNT_SESSION_REMEMBER = True  # for SESSION_COOKIE_AGE, and no longer
 SOCIALACCOUNT_ADAPTER = "portal.accounts.adapters.ProviderAdapter"
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
@@ -200,12 +199,11 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "SHAIPED"
 MFA_TOTP_TOLERANCE = 1  # clocks differ
-MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 MFA_RECOVERY_CODE_DIGITS = 10
 
 # E-mail
 mail = environment.mail_server(
-    os.environ.get("EMAIL_URL") or ("console:" if DEBUG else "smtp://localhost")
+    os.environ.get("EMAIL_URL") or ("console:" if DEBUG or DEMONSTRATION else "smtp://localhost")
 )
 EMAIL_BACKEND = mail.backend
 EMAIL_HOST = mail.host
@@ -324,6 +322,8 @@ ARTEFACT_CHECK_SECONDS = environment.number("ARTEFACT_CHECK_SECONDS", default=20
 
 # Security. HTTPS=0 serves plain HTTP, for one machine only.
 HTTPS = environment.flag("HTTPS", default=not DEBUG)
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS

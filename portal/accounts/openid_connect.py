@@ -13,6 +13,7 @@ from typing import Any
 
 import jwt
 from allauth.account.internal.decorators import login_not_required
+from allauth.decorators import rate_limit
 from allauth.socialaccount.adapter import get_adapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialApp, SocialToken
@@ -155,6 +156,7 @@ def _answered(request: HttpRequest, adapter: VerifyingAdapter, view: Any) -> Htt
 
 @login_not_required
 @never_cache
+@rate_limit(action="login")
 @require_http_methods(["GET", "HEAD", "POST"])
 def provider_sign_in(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Ask on a GET, leave on a POST.

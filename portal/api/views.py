@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.models import ApiToken
+from portal.organisations.models import Membership
 
 
 @api_view(["GET"])
@@ -24,7 +25,9 @@ def me(request: Request) -> Response:
                     "name": membership.organisation.name,
                     "role": membership.role,
                 }
-                for membership in user.memberships.select_related("organisation")
+                for membership in Membership.objects.in_force()
+                .filter(user=user)
+                .select_related("organisation")
             ],
             "consortium_roles": [
                 {"role": appointment.role, "country": appointment.country or None}

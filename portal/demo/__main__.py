@@ -171,7 +171,10 @@ def secret_key(path: Path) -> str:
 
 def environment(local: Path, database: str) -> dict[str, str]:
     """What the site's processes are told: the caller's environment, with one machine's settings."""
-    production = ("S3_", "CSRF_TRUSTED_ORIGINS", "BEHIND_PROXY", "GUNICORN_CMD_ARGS")
+    production = (
+        *("S3_", "CSRF_TRUSTED_ORIGINS", "BEHIND_PROXY", "GUNICORN_CMD_ARGS"),
+        *("CACHE_URL", "EMAIL_", "IDENTITY_PROVIDERS", "REQUIRE_SECOND_FACTOR"),
+    )
     kept = {name: value for name, value in os.environ.items() if not name.startswith(production)}
     return kept | {
         "DJANGO_SETTINGS_MODULE": "portal.settings",

@@ -15,6 +15,8 @@ from tests import factories
 from tests.browser.test_main_job import sign_in
 from tests.browser.test_pages import complaints, visit
 from tests.portal.accounts.codes import code
+from tests.portal.accounts.provider import serving
+from tests.portal.accounts.test_identity_providers import configured, karen
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -141,3 +143,25 @@ def test_pages_of_who_is_not_signed_in_are_whole_too(page: Page) -> None:
         "dead link": "/account/password/new/1-none/",
     }
     assert visit(page, found) == {}
+
+
+def test_a_partner_comes_through_its_own_provider(
+    context: BrowserContext, live_server: Any, settings: Any
+) -> None:
+    with serving() as provider:
+        settings.IDENTITY_PROVIDERS = configured(provider)
+        user = karen()
+        page = context.new_page()  # it leaves the site, which the other pages must not
+        page.goto("/account/sign-in/?next=/account/")
+        assert complaints(page) == []
+        page.get_by_role("button", name="A partner").click()
+        expect(page.get_by_role("heading", name="Your account")).to_be_visible()
+        expect(page.get_by_text(user.email).first).to_be_attached()
+        page.context.clear_cookies()
+        provider.person["email_verified"] = False
+        provider.person["sub"] = "somebody else"
+        page.goto("/account/providers/partner/")
+        assert complaints(page) == []
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_role("heading", name="You are not signed in")).to_be_visible()
+        assert complaints(page) == []

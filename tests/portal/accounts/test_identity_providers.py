@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import jwt
 import pytest
 import requests
+from allauth.mfa.totp.internal.auth import TOTP
 from allauth.socialaccount.models import SocialAccount
 from django.core import mail
 from django.core.exceptions import ImproperlyConfigured
@@ -169,6 +171,37 @@ def test_a_provider_that_may_make_accounts_makes_one_without_a_password(
     Client().post(reverse("account_reset_password"), {"email": user.email})
     assert "No account with a password" in mail.outbox[0].body
     assert again.get(reverse("account_change_password")).status_code == 404
+
+
+def test_the_provider_does_not_stand_in_for_the_second_factor(settings: Any) -> None:
+    settings.REQUIRE_SECOND_FACTOR = True
+    user = karen(is_staff=True)
+    client = Client()
+    sign_in(client)
+    assert person_of(client) == user
+    assert client.get("/admin/").url == "/account/second-factor/"
+    TOTP.activate(user, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    again = Client()
+    assert sign_in(again).url == "/account/sign-in/second-factor/"
+    assert person_of(again) is None
+
+
+def test_who_has_no_password_confirms_by_signing_in_there_again(
+    provider: Provider, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.IDENTITY_PROVIDERS = configured(provider, creates_accounts=True)
+    client = Client()
+    sign_in(client)
+    setup = "/account/second-factor/app/"
+    assert client.get(setup).status_code == 200
+    with monkeypatch.context() as later:
+        moment = time.time() + 400
+        later.setattr(time, "time", lambda: moment)
+        asked = client.get(setup)
+        assert asked.url == f"{START}?next=%2Faccount%2Fsecond-factor%2Fapp%2F"
+    answer = sign_in(client, next=setup)
+    assert answer.url == setup
+    assert client.get(setup).status_code == 200
 
 
 def test_a_closed_account_gets_the_answer_of_no_account(settings: Any, provider: Provider) -> None:

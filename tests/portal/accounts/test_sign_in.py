@@ -123,10 +123,10 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(person: User, sett
 
     def seconds(email: str, password: str) -> float:
         taken = []
-        for _ in range(5):
-            start = time.perf_counter()
+        for _ in range(3):
+            start = time.process_time()  # whatever else this machine does meanwhile
             sign_in(Client(), email, password)
-            taken.append(time.perf_counter() - start)
+            taken.append(time.process_time() - start)
         return statistics.median(taken)
 
     known = seconds(person.email, "wrong")

@@ -9,8 +9,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from portal.accounts.actions import create_token
 from portal.accounts.models import User
-from portal.organisations.actions import end_membership, set_membership
+from portal.organisations.actions import end_membership, set_membership, suspend_membership
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
 from tests import factories
@@ -94,6 +95,18 @@ def test_a_membership_that_ends_ends_the_choice_at_the_next_request(
     assert acting(client) == first
     end_membership(membership=person.memberships.get(organisation=first), by=None)
     assert acting(client) is None
+
+
+def test_who_is_suspended_somewhere_acts_for_the_other_one(
+    client: Client, person: User, first: Organisation, second: Organisation
+) -> None:
+    suspend_membership(membership=person.memberships.get(organisation=first), by=None)
+    assert acting(client) == second
+    assert client.post(CHOOSE, {"organisation": first.pk}).status_code == 404
+    assert "Suspended" in client.get("/account/").content.decode()
+    _, text = create_token(name="Program", scope="read", days=30, by=person)
+    told = client.get("/api/v1/me/", headers={"authorization": f"Bearer {text}"}).json()
+    assert [one["name"] for one in told["memberships"]] == ["Aarhus"]
 
 
 @pytest.mark.parametrize("onward", ["https://evil.example/", "//evil.example", "javascript:x", ""])
