@@ -27,9 +27,13 @@ from numpy.typing import NDArray
 
 from portal.demo.cohorts import SEED
 
+OPERATING_POINTS = (0.25, 0.5, 1.0, 2.0)
+"""False positives per scan at which the demonstration reads the sensitivity: beyond them so few
+more lesions are found that their number would not be shown."""
 SMALLEST_MM = 3.0
 """Diameter below which a finding is excluded."""
 
+_LOWEST_SCORE = 0.12
 # Centre and half-axes of each lung in mm, in the scanner's coordinates: right, left.
 _CENTRES = np.array([[-75.0, 0.0, -150.0], [75.0, 0.0, -150.0]])
 _HALF_AXES = np.array([[50.0, 70.0, 105.0], [45.0, 70.0, 105.0]])
@@ -86,7 +90,7 @@ DETECTORS: Mapping[str, Detector] = {
 SITES: Mapping[str, SiteSettings] = {
     "FR": SiteSettings(
         country="FR",
-        scans=260,
+        scans=780,
         with_lesion=0.62,
         lesions_per_scan=2.4,
         median_mm=7.5,
@@ -96,9 +100,9 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "DE": SiteSettings(
         country="DE",
-        scans=280,
-        with_lesion=0.45,
-        lesions_per_scan=1.7,
+        scans=1000,
+        with_lesion=0.50,
+        lesions_per_scan=1.8,
         median_mm=7.5,
         slices=(("Vendor B", 1.0, 0.5), ("Vendor C", 2.0, 0.5)),
         lookalikes=2.2,
@@ -109,7 +113,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "BE": SiteSettings(
         country="BE",
-        scans=240,
+        scans=720,
         with_lesion=0.70,
         lesions_per_scan=3.2,
         median_mm=5.2,
@@ -119,7 +123,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "IT": SiteSettings(
         country="IT",
-        scans=250,
+        scans=750,
         with_lesion=0.60,
         lesions_per_scan=2.4,
         median_mm=7.5,
@@ -132,7 +136,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "NL": SiteSettings(
         country="NL",
-        scans=220,
+        scans=660,
         with_lesion=0.55,
         lesions_per_scan=2.0,
         median_mm=8.0,
@@ -142,7 +146,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "FI": SiteSettings(
         country="FI",
-        scans=200,
+        scans=600,
         with_lesion=0.60,
         lesions_per_scan=2.2,
         median_mm=7.5,
@@ -235,7 +239,9 @@ def detect(site: SiteSettings, scans: Scans, version: str, seed: int = SEED) -> 
     false = _false_marks(site, scans, detector, own)
     marks = pl.concat([hits, false])
     # A detector keeps to itself what it hardly believes.
-    return marks.filter(pl.col("score") >= 0.02).sort("case_id", "score", descending=[False, True])
+    return marks.filter(pl.col("score") >= _LOWEST_SCORE).sort(
+        "case_id", "score", descending=[False, True]
+    )
 
 
 def _hits(

@@ -6,16 +6,16 @@ magnitude only:
 - screening in Denmark: 6 to 9 cancers per 1,000 exams, interval cancers included; a first reader
   recalls 3% and finds 64% of them at a specificity of 97.8%, two readers 74% (Elhakim et al.,
   Cancer Imaging 2023;23:127);
-- algorithms of 2015 to 2020 on Swedish exams: AUROC 0.92 to 0.96 (Salim et al., JAMA Oncology
-  2020;6:1581);
+- algorithms on a Swedish sample for evaluation, 739 women with cancer and 8,066 without: AUROC 0.92
+  to 0.96 (Salim et al., JAMA Oncology 2020;6:1581);
 - the denser the breast, the more is missed: sensitivity 86, 78, 70 and 61% in the four categories,
   which hold 22, 42, 29 and 8% of the exams (Wanders et al., Breast Cancer Research and Treatment
   2017;162:95).
 
-Cancer is half as common again as in such programmes, so that a few thousand women have enough of
-it. One row is one breast; each woman has two. How conspicuous a cancer is, and how much a healthy
-breast looks like one, is partly the same for the reader and for both versions of the model. On the
-exams of a vendor that a version has not seen, its scores run high and tell less.
+As in such a sample, all cancers of several years stand beside some of the other women. One row is
+one breast; each woman has two. How conspicuous a cancer is, and how much a healthy breast looks
+like one, is partly the same for the reader and for both versions of the model. On the exams of a
+vendor that a version has not seen, its scores run high and tell less.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SiteSettings:
     """Two letters; the start of every patient_id."""
     women: int
     prevalence: float
-    """Of cancer, among women."""
+    """Of cancer, among the women of the sample."""
     densities: tuple[float, float, float, float]
     """Share of each category."""
     vendors: tuple[tuple[str, float], ...]
@@ -85,7 +85,7 @@ SITES: Mapping[str, SiteSettings] = {
     "SE": SiteSettings(
         country="SE",
         women=5000,
-        prevalence=0.012,
+        prevalence=0.050,
         densities=(0.22, 0.42, 0.28, 0.08),
         vendors=(("Vendor A", 0.6), ("Vendor B", 0.4)),
         conspicuity=0.0,
@@ -94,21 +94,21 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "FR": SiteSettings(
         country="FR",
-        women=2000,
-        prevalence=0.10,
+        women=2500,
+        prevalence=0.140,
         densities=(0.15, 0.38, 0.35, 0.12),
         vendors=(("Vendor A", 0.7), ("Vendor B", 0.3)),
         conspicuity=0.35,
         reader_recalls=0.07,
         story=(
-            "A cancer centre: many women come with symptoms, cancer is ten times as common and "
-            "easier to see, so that more of the recalls are right."
+            "A cancer centre: many women come with symptoms, cancer is three times as common as in "
+            "the samples of screening and easier to see, so that more of the recalls are right."
         ),
     ),
     "ES": SiteSettings(
         country="ES",
         women=4500,
-        prevalence=0.014,
+        prevalence=0.055,
         densities=(0.05, 0.25, 0.45, 0.25),
         vendors=(("Vendor A", 0.5), ("Vendor B", 0.5)),
         conspicuity=-0.1,
@@ -121,7 +121,7 @@ SITES: Mapping[str, SiteSettings] = {
     "FI": SiteSettings(
         country="FI",
         women=5000,
-        prevalence=0.012,
+        prevalence=0.050,
         densities=(0.24, 0.42, 0.27, 0.07),
         vendors=(("Vendor C", 0.85), ("Vendor A", 0.15)),
         conspicuity=0.0,
@@ -134,7 +134,7 @@ SITES: Mapping[str, SiteSettings] = {
     "PL": SiteSettings(
         country="PL",
         women=4000,
-        prevalence=0.015,
+        prevalence=0.055,
         densities=(0.20, 0.40, 0.30, 0.10),
         vendors=(("Vendor B", 0.6), ("Vendor C", 0.4)),
         conspicuity=0.0,

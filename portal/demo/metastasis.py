@@ -58,7 +58,7 @@ _EXAMS = {
     "SE": (
         "demonstration-site-sweden",
         "Mammography screening, Sweden (synthetic)",
-        "Screening exams of women of 50 to 74, with two years of follow-up.",
+        "Screening exams with cancer within two years, and a sample of the others.",
     ),
     "FR": (
         "institut-curie",
@@ -68,17 +68,17 @@ _EXAMS = {
     "ES": (
         "demonstration-site-spain",
         "Mammography screening, denser breasts, Spain (synthetic)",
-        "Screening exams of women of 50 and more, with two years of follow-up.",
+        "Screening exams with cancer and a sample of the others, women of 50 and more.",
     ),
     "FI": (
         "demonstration-site-finland",
         "Mammography screening, another vendor, Finland (synthetic)",
-        "Screening exams, most of them on machines of a third vendor.",
+        "Screening exams with cancer and a sample of the others, most of a third vendor.",
     ),
     "PL": (
         "demonstration-site-poland",
         "Mammography screening, Poland (synthetic)",
-        "Screening exams on machines of two vendors.",
+        "Screening exams with cancer and a sample of the others, on machines of two vendors.",
     ),
 }
 _WAITING_SCANS, _WAITING_EXAMS = "NL", "PL"
@@ -273,10 +273,12 @@ SHOWING = Showing(
         ),
     ),
     protocols={
-        "lung-ct": {"subgroups": ("slice_thickness_mm",)},
+        "lung-ct": {
+            "operating_points": lung_scans.OPERATING_POINTS,
+            "subgroups": ("slice_thickness_mm",),
+        },
         "mammography": {
             "thresholds": (mammograms.RECALL_AT,),
-            "specificity": 0.95,
             "subgroups": ("density", "vendor"),
         },
     },

@@ -24,7 +24,17 @@ def found(
     scans = lung_scans.generate(site, seed)
     marks = lung_scans.detect(site, scans, version, seed)
     tables = {"cases": scans.cases, "lesions": scans.lesions, "predictions": marks}
-    return evaluated(folder, TASK, tables, *sets)
+    points = ",".join(map(str, lung_scans.OPERATING_POINTS))
+    return evaluated(folder, TASK, tables, f"operating_points={points}", *sets)
+
+
+def false_marks(country: str, seed: int) -> float:
+    """Marks of the first version on a scan without a lesion."""
+    site = lung_scans.SITES[country]
+    scans = lung_scans.generate(site, seed)
+    healthy = scans.cases.join(scans.lesions, on="case_id", how="anti")
+    marks = lung_scans.detect(site, scans, "1.0.0", seed)
+    return marks.join(healthy, on="case_id", how="semi").height / healthy.height
 
 
 def sensitivity(result: Result) -> float:
@@ -67,12 +77,8 @@ def test_the_sites_differ_as_their_stories_say(tmp_path: Path, seed: int) -> Non
     cpm = {country: value(result, "cpm") for country, result in first.items()}
     assert cpm["IT"] < min(cpm[country] for country in cpm if country != "IT") - 0.05
     assert cpm["BE"] < cpm["FR"] - 0.03
-    # As many lesions are found where scars look like them, at twice the false alarms.
-    false = {
-        country: result.population["false_positives"] / lung_scans.SITES[country].scans
-        for country, result in first.items()
-    }
-    assert false["DE"] > 1.7 * false["FR"]
+    # Where scars look like lesions, healthy lungs are marked twice as often.
+    assert false_marks("DE", seed) > 1.7 * false_marks("FR", seed)
     assert sensitivity(first["DE"]) < sensitivity(first["FR"])
 
 

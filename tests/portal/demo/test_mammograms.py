@@ -46,7 +46,7 @@ def test_each_woman_has_two_breasts_and_cancer_in_one_at_most(country: str) -> N
     assert women.height == site.women
     assert set(women["len"]) == {2}
     assert set(women["outcome"]) == {0, 1}
-    assert women["outcome"].mean() == pytest.approx(site.prevalence, rel=0.4)
+    assert women["outcome"].mean() == pytest.approx(site.prevalence, rel=0.25)
     sides = exams.filter(pl.col("outcome") == 1)["breast"].value_counts()["count"]
     assert sides.min() / sides.sum() > 0.25  # type: ignore[operator]
 
@@ -66,7 +66,7 @@ def test_the_sites_differ_as_their_stories_say(tmp_path: Path, seed: int) -> Non
     ppv = {country: value(r, "ppv", threshold=mammograms.RECALL_AT) for country, r in first.items()}
     assert auroc["ES"] < auroc["SE"]
     assert auroc["FI"] < auroc["SE"]
-    assert ppv["FR"] > 3 * ppv["SE"]
+    assert ppv["FR"] > 1.8 * ppv["SE"]
     assert recalls(first["FI"]) > 2 * recalls(first["SE"])
     reader = {country: value(r, "reader_sensitivity") for country, r in first.items()}
     assert reader["FR"] > reader["ES"]
