@@ -12,6 +12,13 @@ from knox.models import get_digest_token
 from knox.settings import CONSTANTS
 
 from portal.accounts.models import ApiToken, User
+from portal.audit.actions import record
+from portal.audit.acts import Act
+
+
+def record_change(*, sentence: str, by: User) -> None:
+    """Record that ``by`` changed something about how they sign in."""
+    record(by=by, organisation=None, verb=Act.PERSON_CHANGED, obj=by, sentence=sentence)
 
 
 @transaction.atomic
@@ -26,6 +33,7 @@ def create_token(*, name: str, scope: str, days: int, by: User) -> tuple[ApiToke
         digest=digest,
         token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH],
     )
+    record_change(sentence=f"made the API token {token.token_key}… ({scope}, {days} days)", by=by)
     return token, text
 
 
@@ -33,6 +41,7 @@ def create_token(*, name: str, scope: str, days: int, by: User) -> tuple[ApiToke
 def revoke_token(*, token: ApiToken, by: User) -> None:
     """End ``token``; the next request with it is refused."""
     token.delete()
+    record_change(sentence=f"revoked the API token {token.token_key}…", by=by)
 
 
 @transaction.atomic

@@ -21,6 +21,7 @@ from allauth.socialaccount.providers.base.constants import AuthError
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -28,8 +29,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import second_factor
+from portal.accounts.actions import record_change
 from portal.accounts.identity_providers import IdentityProviderConfiguration
 from portal.accounts.models import User
+from portal.audit.actions import record
+from portal.audit.acts import Act
 
 logger = logging.getLogger(__name__)
 
@@ -170,7 +174,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(refused(request))
         user = User.objects.filter(email__iexact=email).first()
         if user is not None and user.is_active:
-            sociallogin.connect(request, user)
+            with transaction.atomic():
+                sociallogin.connect(request, user)
+                record_change(sentence=f"was matched by the provider “{provider.name}”", by=user)
         elif user is not None or not provider.creates_accounts:
             raise ImmediateHttpResponse(refused(request))
 
@@ -185,6 +191,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         user.full_name = (data.get("name") or user.email)[:150]
         return user
 
+    @transaction.atomic
     def save_user(
         self, request: HttpRequest, sociallogin: SocialLogin, form: object = None
     ) -> User:
@@ -195,6 +202,13 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         sociallogin.user = user
         sociallogin.account.user = user
         sociallogin.account.save()
+        record(
+            by=user,
+            organisation=None,
+            verb=Act.PERSON_ADDED,
+            obj=user,
+            sentence=f"got an account through the provider “{_configuration(sociallogin).name}”",
+        )
         return user
 
     def on_authentication_error(

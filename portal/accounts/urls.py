@@ -6,7 +6,6 @@ It finds its own pages by their names, which therefore stay as they are.
 from allauth.account import views as account
 from allauth.mfa.base import views as factor
 from allauth.mfa.recovery_codes import views as codes
-from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path, reverse_lazy
@@ -58,9 +57,7 @@ urlpatterns = [
     ),
     re_path(
         r"^password/new/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        account.PasswordResetFromKeyView.as_view(
-            template_name="accounts/password_new.html", success_url=reverse_lazy("sign-in")
-        ),
+        views.PasswordNew.as_view(),
         name="account_reset_password_from_key",
     ),
     # Before something important
@@ -84,7 +81,7 @@ urlpatterns = [
     path("second-factor/app/", views.AuthenticatorAdd.as_view(), name="mfa_activate_totp"),
     path(
         "second-factor/app/remove/",
-        totp.DeactivateTOTPView.as_view(template_name="accounts/authenticator_remove.html"),
+        views.AuthenticatorRemove.as_view(),
         name="mfa_deactivate_totp",
     ),
     path("second-factor/passkeys/new/", views.PasskeyAdd.as_view(), name="mfa_add_webauthn"),
@@ -97,9 +94,7 @@ urlpatterns = [
     ),
     path(
         "second-factor/passkeys/<int:pk>/remove/",
-        webauthn.RemoveWebAuthnView.as_view(
-            template_name="accounts/passkey_remove.html", success_url=reverse_lazy("mfa_index")
-        ),
+        views.PasskeyRemove.as_view(),
         name="mfa_remove_webauthn",
     ),
     path(
@@ -109,7 +104,7 @@ urlpatterns = [
     ),
     path(
         "second-factor/codes/new/",
-        codes.GenerateRecoveryCodesView.as_view(template_name="accounts/recovery_codes_new.html"),
+        views.RecoveryCodesNew.as_view(),
         name="mfa_generate_recovery_codes",
     ),
     path(

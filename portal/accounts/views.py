@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.views import LoginView, PasswordChangeView
+from allauth.account.views import LoginView, PasswordChangeView, PasswordResetFromKeyView
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.views import ActivateTOTPView
-from allauth.mfa.webauthn.views import AddWebAuthnView
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -23,7 +26,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.accounts import actions, second_factor
 from portal.accounts.devices import device
 from portal.accounts.forms import NameForm, TokenForm
-from portal.accounts.models import ApiToken
+from portal.accounts.models import ApiToken, User
 from portal.accounts.people import signed_in
 from portal.organisations.acting import acting_organisation, acting_organisations
 
@@ -165,11 +168,28 @@ class SignIn(LoginView):
         return context | {"providers": settings.IDENTITY_PROVIDERS}
 
 
+class Recorded:
+    """A page of django-allauth whose deed stands in the log, in the same transaction."""
+
+    request: HttpRequest
+    deed = ""
+
+    def doer(self) -> User:
+        return signed_in(self.request)
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        with transaction.atomic():
+            response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+            actions.record_change(sentence=self.deed, by=self.doer())
+        return response
+
+
 @method_decorator(login_required, name="dispatch")
-class PasswordChange(PasswordChangeView):
+class PasswordChange(Recorded, PasswordChangeView):
     """Another password, for those who have one; the others sign in at their provider."""
 
     template_name = "accounts/password_change.html"
+    deed = "changed the password"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not signed_in(request).has_usable_password():
@@ -177,23 +197,48 @@ class PasswordChange(PasswordChangeView):
         return super().dispatch(request, *args, **kwargs)
 
 
-class AuthenticatorAdd(ActivateTOTPView):
-    """A session from before the second factor never showed it, and so it ends."""
+class PasswordNew(Recorded, PasswordResetFromKeyView):
+    """The password of who comes by the link in the letter."""
 
+    template_name = "accounts/password_new.html"
+    success_url = reverse_lazy("sign-in")
+    deed = "changed the password by the link in a letter"
+
+    def doer(self) -> User:
+        user: User = self.reset_user
+        return user
+
+
+class FactorAdded(Recorded):
+    """A session from before a second factor never showed it, and so it ends."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        end_others(self.request)
+        return response
+
+
+class AuthenticatorAdd(FactorAdded, ActivateTOTPView):
     template_name = "accounts/authenticator_add.html"
-
-    def form_valid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
-        end_others(self.request)
-        return response
+    deed = "set up an authenticator app"
 
 
-class PasskeyAdd(AddWebAuthnView):
-    """The same for passkeys."""
+class AuthenticatorRemove(Recorded, DeactivateTOTPView):
+    template_name = "accounts/authenticator_remove.html"
+    deed = "removed the authenticator app"
 
+
+class PasskeyAdd(FactorAdded, AddWebAuthnView):
     template_name = "accounts/passkey_add.html"
+    deed = "added a passkey"
 
-    def form_valid(self, form: Any) -> HttpResponse:
-        response: HttpResponse = super().form_valid(form)
-        end_others(self.request)
-        return response
+
+class PasskeyRemove(Recorded, RemoveWebAuthnView):
+    template_name = "accounts/passkey_remove.html"
+    success_url = reverse_lazy("mfa_index")
+    deed = "removed a passkey"
+
+
+class RecoveryCodesNew(Recorded, GenerateRecoveryCodesView):
+    template_name = "accounts/recovery_codes_new.html"
+    deed = "made new recovery codes"

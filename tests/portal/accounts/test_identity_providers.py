@@ -22,6 +22,8 @@ from django.urls import reverse
 
 from portal.accounts.identity_providers import identity_providers
 from portal.accounts.models import User
+from portal.audit.acts import Act
+from portal.audit.models import Entry
 from tests import factories
 from tests.portal.accounts.provider import CLIENT, SECRET, Provider, a_key, serving
 
@@ -101,6 +103,9 @@ def test_a_verified_address_signs_in_to_the_account_that_has_it() -> None:
     assert "A partner" in mail.outbox[0].body
     user.refresh_from_db()
     assert user.check_password(factories.PASSWORD)  # who had a password keeps it
+    assert [str(entry) for entry in Entry.objects.filter(verb=Act.PERSON_CHANGED)] == [
+        "Karen Blixen was matched by the provider “A partner”"
+    ]
 
 
 def test_the_second_time_the_subject_counts_and_not_the_address(provider: Provider) -> None:
@@ -163,6 +168,7 @@ def test_a_provider_that_may_make_accounts_makes_one_without_a_password(
     assert not user.has_usable_password()
     assert not user.is_staff
     assert list(user.memberships.all()) == []
+    assert Entry.objects.filter(verb=Act.PERSON_ADDED, object_id=str(user.pk)).count() == 1
     again = Client()
     sign_in(again)
     assert person_of(again) == user

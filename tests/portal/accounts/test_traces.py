@@ -1,0 +1,75 @@
+"""What changes how a person signs in stands in the log, and no secret does."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from portal.accounts.models import ApiToken, User
+from portal.audit.acts import Act
+from portal.audit.models import Entry
+from portal.organisations.roles import Role
+from tests import factories
+from tests.portal.accounts.codes import code
+from tests.portal.accounts.test_sign_in import FORGOTTEN, link, sign_in
+
+pytestmark = pytest.mark.django_db
+NEW = "another long password, 2"
+
+
+@pytest.fixture
+def person() -> User:
+    return factories.a_person(factories.an_organisation(), Role.VIEWER)
+
+
+@pytest.fixture
+def client(person: User) -> Client:
+    client = Client()
+    sign_in(client, person.email)
+    return client
+
+
+def told(person: User) -> list[str]:
+    """What the log says that the person did, the oldest first."""
+    found = Entry.objects.filter(verb=Act.PERSON_CHANGED).order_by("id")
+    for entry in found:
+        assert (entry.person, entry.object_id) == (person, str(person.pk))
+        assert entry.address == "127.0.0.1"
+    return [entry.sentence for entry in found]
+
+
+def test_tokens(client: Client, person: User) -> None:
+    client.post("/account/tokens/new/", {"name": "My words", "scope": "write", "days": "30"})
+    token = ApiToken.objects.get()
+    client.post(f"/account/tokens/{token.digest}/revoke/")
+    assert told(person) == [
+        f"made the API token {token.token_key}… (write, 30 days)",
+        f"revoked the API token {token.token_key}…",
+    ]
+
+
+def test_second_factors(client: Client, person: User) -> None:
+    secret = client.get("/account/second-factor/app/").context["form"].secret
+    client.post("/account/second-factor/app/", {"code": "000000"})
+    client.post("/account/second-factor/app/", {"code": code(secret)})
+    client.post("/account/second-factor/codes/new/")
+    client.post("/account/second-factor/app/remove/")
+    assert told(person) == [
+        "set up an authenticator app",
+        "made new recovery codes",
+        "removed the authenticator app",
+    ]
+
+
+def test_passwords(client: Client, person: User) -> None:
+    passwords = {"password1": NEW, "password2": NEW}
+    client.post("/account/password/", passwords | {"oldpassword": "wrong"})
+    client.post("/account/password/", passwords | {"oldpassword": factories.PASSWORD})
+    Client().post(FORGOTTEN, {"email": person.email})
+    form = (visitor := Client()).get(link(), follow=True)
+    newer = {"password1": f"{NEW}3", "password2": f"{NEW}3"}
+    visitor.post(form.request["PATH_INFO"], newer)
+    assert told(person) == [
+        "changed the password",
+        "changed the password by the link in a letter",
+    ]
