@@ -18,7 +18,7 @@ from usecases.metastasis.lung_protocol import LungProtocol
 from usecases.metastasis.scans import Scans
 from usecases.statistics import froc
 from usecases.statistics.detection import Detections
-from usecases.statistics.disclosure import hidden, is_small
+from usecases.statistics.disclosure import is_small
 from usecases.statistics.lesion_cuts import (
     FEW_SCORES,
     LesionCuts,
@@ -393,16 +393,13 @@ class _Evaluation:
         if "lesions" in lost or not self.cuts.all_marks:
             # The marks that are used are hits and these: together they would give the hits.
             lost += ["hits", "misses", *marks]
-        else:
-            few = hidden(list(marks.values()), smallest)
-            lost += [name for at, name in enumerate(marks) if at in few]
         if lost:
             shown.update(dict.fromkeys(lost))
             self.suppressed.append(
                 Note(
                     code="counts",
-                    message=f"Counts of fewer than {smallest} cases or marks, and those that would "
-                    f"reveal them, are hidden: {', '.join(lost).replace('_', ' ')}.",
+                    message=f"Counts of fewer than {smallest} cases, and those that would reveal "
+                    f"them, are hidden: {', '.join(lost).replace('_', ' ')}.",
                     values={"counts": lost},
                 )
             )

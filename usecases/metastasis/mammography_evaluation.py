@@ -17,7 +17,7 @@ from usecases.metastasis.mammography_protocol import MammographyProtocol
 from usecases.metastasis.screening import Screening
 from usecases.statistics import operating_points
 from usecases.statistics.binary import FEW_RISKS
-from usecases.statistics.disclosure import fewest_rows, is_small
+from usecases.statistics.disclosure import is_small
 from usecases.statistics.operating_points import Exams, Measured, Point
 from usecases.statistics.quantity import Quantity
 from usecases.statistics.recalls import Recalls, few_scores, in_groups, withheld_groups
@@ -118,15 +118,14 @@ class _Evaluation:
     ) -> None:
         self.tables, self.protocol, self.progress = tables, protocol, progress
         self.screening = screening
-        exams = screening.exams
-        self.fewest = fewest_rows(exams.woman if exams.clustered else None, protocol.smallest_count)
         self.groups = Groups.of(
-            screening.frame,
-            protocol.subgroups,
-            protocol.smallest_count,
-            screening.counts,
-            self.fewest,
+            screening.frame, protocol.subgroups, protocol.smallest_count, screening.women
         )
+        for group in self.groups:  # hidden where women are few; what is shown are exams
+            exams = screening.counts(group.mask)
+            group.counts.update(
+                {name: exams[name] for name, count in group.counts.items() if count is not None}
+            )
         self.recalls = recalls_of(protocol)
         self.points = [*self.recalls, Point("sensitivity", protocol.sensitivity)]
         self.reader = screening.exams.recalled is not None
@@ -145,9 +144,10 @@ class _Evaluation:
         self.warnings += self.groups.warnings
         share = 0.05 + 0.9 / (1 + len(self.groups) / 2)
         tick = self._ticker(EVERYONE, 0.05, share)
-        reason = self._too_few(everyone) or self._few_scores(exams)
+        reason = self._too_few(np.ones(exams.outcome.size, dtype=bool)) or self._few_scores(exams)
         if reason is None:
-            told = Recalls.of(exams, self.points, self.fewest, with_curves=True)
+            smallest = self.protocol.smallest_count
+            told = Recalls.of(exams, self.points, smallest, with_curves=True)
             thresholds = curves.thresholds_of(exams, told)
             found = self._measure(exams, told, tick, thresholds)
             self._add(found, None)
@@ -179,11 +179,16 @@ class _Evaluation:
     def _ticker(self, stage: str, low: float, high: float) -> Callable[[float], None]:
         return lambda fraction: self.progress(stage, low + (high - low) * fraction)
 
-    def _too_few(self, counts: Mapping[str, int]) -> str | None:
-        return too_few(counts, max(self.protocol.minimum_events, self.fewest))
+    def _too_few(self, mask: np.ndarray) -> str | None:
+        smallest = self.protocol.smallest_count
+        reason = too_few(self.screening.counts(mask), max(self.protocol.minimum_events, smallest))
+        women = self.screening.women(mask)
+        if reason is None and any(women[key] < smallest for key in ("events", "non_events")):
+            return f"The exams with cancer, or those without, are of fewer than {smallest} women."
+        return reason
 
     def _few_scores(self, exams: Exams) -> str | None:
-        if not few_scores(exams, self.fewest):
+        if not few_scores(exams, self.protocol.smallest_count):
             return None
         return (
             f"There are no more than {FEW_RISKS} different scores, and one of them belongs to "
@@ -251,7 +256,7 @@ class _Evaluation:
                 masks,
                 set(reasons),
                 everyone,
-                self.fewest,
+                self.protocol.smallest_count,
                 nested=column in self.groups.nested,
             )
             for index, group in enumerate(groups):
@@ -259,11 +264,13 @@ class _Evaluation:
                     share + (0.95 - share) * (done + end) / len(self.groups) for end in (0, 1)
                 )
                 done += 1
-                reason = self._too_few(self.screening.counts(group.mask)) or reasons.get(index)
+                reason = self._too_few(group.mask) or reasons.get(index)
                 told = None
                 if reason is None and beside:
                     exams = self.screening.exams.part(group.mask)
-                    told = Recalls.of(exams, self.points, self.fewest, beside=beside[index])
+                    told = Recalls.of(
+                        exams, self.points, self.protocol.smallest_count, beside=beside[index]
+                    )
                     found = self._measure(exams, told, self._ticker(SUBGROUPS, low, high))
                 else:
                     found = self._withheld(reason or "Nothing is given of all exams together.")
@@ -285,7 +292,7 @@ class _Evaluation:
             if group.hidden
         }
         masks = [group.mask for group in groups]
-        for index in withheld_groups(self.screening.exams, masks, self.fewest):
+        for index in withheld_groups(self.screening.exams, masks, smallest):
             reasons.setdefault(
                 index,
                 "The model gives few different scores, and here, or in another group of "
@@ -317,7 +324,8 @@ class _Evaluation:
             "without_prediction": self.screening.without_prediction,
             **counts,
         }
-        if any(is_small(counts[key], self.fewest) for key in ("events", "non_events")):
+        women = self.screening.women(np.ones(self.screening.exams.outcome.size, dtype=bool))
+        if any(is_small(women[key], smallest) for key in ("events", "non_events")):
             shown["events"] = shown["non_events"] = None
             self.suppressed.append(
                 Note(

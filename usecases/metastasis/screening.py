@@ -76,3 +76,15 @@ class Screening:
             "events": events,
             "non_events": exams - events,
         }
+
+    def women(self, mask: np.ndarray) -> dict[str, int]:
+        """Women, and those with exams with and without cancer, in ``mask`` (shape (exams,))."""
+        happened = self.exams.outcome.astype(bool)
+        return {
+            name: int(np.unique(self.exams.woman[which]).size)
+            for name, which in (
+                ("patients", mask),
+                ("events", mask & happened),
+                ("non_events", mask & ~happened),
+            )
+        }

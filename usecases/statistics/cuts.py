@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from usecases.statistics.disclosure import Steps
+from usecases.statistics.disclosure import Steps, StepsOfRows
 from usecases.statistics.discrimination import curve_starts
 from usecases.statistics.risks import RiskTable
 from usecases.statistics.utility import GRID
@@ -157,12 +157,25 @@ class Above:
     columns : sequence of ndarray of int, each of shape (distinct,)
         People of each kind at each risk: those with the event, those without it.
     fewest : int
+    persons : sequence of ndarray of int, optional
+        Where people have several rows and ``columns`` count these: whose the rows of each kind
+        are, from the highest down; then ``fewest`` are people.
     """
 
-    def __init__(self, columns: Sequence[np.ndarray], fewest: int) -> None:
+    def __init__(
+        self,
+        columns: Sequence[np.ndarray],
+        fewest: int,
+        persons: Sequence[np.ndarray] | None = None,
+    ) -> None:
         self.fewest = fewest
         self.counts = [np.concatenate((np.cumsum(column[::-1])[::-1], [0])) for column in columns]
-        self.steps = [Steps(int(counts[0]), fewest) for counts in self.counts]
+        self.steps: list[Steps] = []
+        for index, counts in enumerate(self.counts):
+            if persons is None:
+                self.steps.append(Steps(int(counts[0]), fewest))
+            else:
+                self.steps.append(StepsOfRows(persons[index], fewest))
 
     def each(self, start: int) -> tuple[bool, ...]:
         """Let each kind in that fits."""

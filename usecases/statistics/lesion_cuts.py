@@ -149,8 +149,13 @@ def _thinned(drawn: Sequence[tuple[float, bool]], points: Sequence[float]) -> tu
 
 
 def nearest(points: Sequence[float]) -> list[float]:
-    """Operating points, those near one false positive per case first: they matter most."""
-    return sorted(points, key=lambda at: (abs(math.log(at)), at))
+    """Operating points in the order of what they matter.
+
+    First that nearest to one false positive per case, then the lowest, which heads the estimates,
+    then the others from one false positive outwards.
+    """
+    order = sorted(points, key=lambda at: (abs(math.log(at)), at))
+    return list(dict.fromkeys([*order[:1], *sorted(points)[:1], *order]))
 
 
 def by_score(found: Detections) -> np.ndarray:

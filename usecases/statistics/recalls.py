@@ -15,7 +15,7 @@ import numpy as np
 
 from usecases.statistics.binary import FEW_RISKS
 from usecases.statistics.cuts import Above, joint_starts
-from usecases.statistics.disclosure import Steps, is_small, told_in_groups, unsafe_groups
+from usecases.statistics.disclosure import is_small, told_in_parts, unsafe_groups
 from usecases.statistics.operating_points import (
     DIFFERENCES,
     READER,
@@ -88,7 +88,7 @@ class Recalls:
             A point at which a share is held is told of both outcomes or not at all: that one
             share is held is known.
         fewest : int
-            Exams that are enough women.
+            Women.
         beside : Recalls or None
             What may be told at thresholds, and of the reader (default: what ``exams`` allow).
         with_curves : bool
@@ -96,12 +96,12 @@ class Recalls:
         """
         ranks = RankTable.of(exams.outcome, exams.score)
         masks = _kinds(exams)
-        above = Above(_columns(exams, ranks, masks[:2]), fewest)
+        above = _above(exams, ranks, masks[:2], fewest)
         by_reader = [
-            Above(_columns(exams, ranks, masks[first : first + 2]), fewest)
+            _above(exams, ranks, masks[first : first + 2], fewest)
             for first in range(2, len(masks), 2)
         ]
-        reader = _reader(masks, fewest) if beside is None else beside.reader
+        reader = _reader(exams, masks, fewest) if beside is None else beside.reader
         told: dict[Point, Pair] = {}
         paired: dict[Point, Pair] = {}
         for point, start in Ranked.of(exams, points).starts.items():
@@ -182,22 +182,27 @@ def unpaired_difference(model: Quantity, reader: Quantity, reason: str) -> Quant
 
 
 def few_scores(exams: Exams, fewest: int) -> bool:
-    """Whether the measures together could be solved for few exams with one of the scores."""
-    ranks = RankTable.of(exams.outcome, exams.score)
-    counts = (*ranks.table.events.tolist(), *ranks.table.non_events.tolist())
-    return ranks.score.size <= FEW_RISKS and any(is_small(count, fewest) for count in counts)
+    """Whether the measures together could be solved for a few women with one of the scores."""
+    score, rank = np.unique(exams.score, return_inverse=True)
+    if score.size > FEW_RISKS:
+        return False
+    cells = 2 * rank + exams.outcome
+    return any(
+        is_small(np.unique(exams.woman[cells == cell]).size, fewest) for cell in np.unique(cells)
+    )
 
 
 def withheld_groups(exams: Exams, masks: Sequence[np.ndarray], fewest: int) -> set[int]:
     """Groups that make up everyone, of which nothing is told as the model gives few scores."""
-    ranks = RankTable.of(exams.outcome, exams.score)
-    if ranks.score.size > FEW_RISKS or not masks:
+    score, rank = np.unique(exams.score, return_inverse=True)
+    if score.size > FEW_RISKS or not masks:
         return set()
-    cells = [
-        np.concatenate(_columns(exams, ranks, [mask & kind for kind in _kinds(exams)[:2]]))
+    cells = 2 * rank + exams.outcome
+    counts = [
+        [np.unique(exams.woman[mask & (cells == cell)]).size for cell in range(2 * score.size)]
         for mask in masks
     ]
-    return unsafe_groups(np.asarray(cells), fewest)
+    return unsafe_groups(np.asarray(counts), fewest)
 
 
 def in_groups(
@@ -219,6 +224,7 @@ def in_groups(
         Groups of which nothing is told.
     everyone : Recalls
     fewest : int
+        Women.
     nested : bool
         Whether the groups lie within those of another column: then neither is.
     """
@@ -230,29 +236,32 @@ def in_groups(
     targets = np.asarray([point.target for point in points])
     place = np.searchsorted(targets, exams.score, side="right")
 
-    def shown(kind: np.ndarray, told: Sequence[bool], unseen: Sequence[bool]) -> np.ndarray:
-        between = [np.bincount(place[mask & kind], minlength=targets.size + 1) for mask in masks]
-        above = np.cumsum(np.asarray(between)[:, ::-1], axis=1)[:, ::-1]
-        above = np.column_stack((above, np.zeros(size, dtype=np.int64)))
-        return told_in_groups(above, [True, *told, True], unseen, fewest)
+    group = np.zeros(exams.outcome.size, dtype=np.int64)
+    for index, mask in enumerate(masks):
+        group[mask] = index
+
+    def shown(
+        kind: np.ndarray, cut: np.ndarray, told: Sequence[bool], unseen: Sequence[bool]
+    ) -> np.ndarray:
+        """By group and cut; ``cut`` is how many of the cuts each exam is above."""
+        whole = [True, *told, True]
+        return told_in_parts(group[kind], 1 + cut[kind], exams.woman[kind], whole, unseen, fewest)
 
     sides, readers, pairs = [], [], []
     for side in range(2):
         told = [everyone.points[point][side] and not nested for point in points]
-        sides.append(shown(kinds[side], told, hidden))
-        if len(kinds) == 2:
+        sides.append(shown(kinds[side], place, told, hidden))
+        if exams.recalled is None:
             readers.append(np.zeros(size, dtype=bool))
             pairs.append(np.zeros_like(sides[side]))
             continue
-        both = kinds[2 + 2 * side : 4 + 2 * side]
-        recalled = [np.count_nonzero(mask & both[0]) for mask in masks]
-        whole = [np.count_nonzero(mask & kinds[side]) for mask in masks]
-        above = np.column_stack((whole, recalled, np.zeros(size, dtype=np.int64)))
-        told = [True, everyone.reader[side] and not nested, True]
-        readers.append(told_in_groups(above, told, hidden, fewest)[:, 1])
+        recalled = exams.recalled.astype(np.int64)
+        told = [everyone.reader[side] and not nested]
+        readers.append(shown(kinds[side], recalled, told, hidden)[:, 1])
         told = [everyone.paired[point][side] and not nested for point in points]
         unseen = [not seen for seen in readers[side]]
-        pairs.append(np.logical_and.reduce([shown(kind, told, unseen) for kind in both]))
+        both = kinds[2 + 2 * side : 4 + 2 * side]
+        pairs.append(np.logical_and.reduce([shown(kind, place, told, unseen) for kind in both]))
     return [
         Recalls(
             {
@@ -279,20 +288,28 @@ def _kinds(exams: Exams) -> list[np.ndarray]:
     return kinds
 
 
-def _columns(exams: Exams, ranks: RankTable, masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _above(exams: Exams, ranks: RankTable, masks: Sequence[np.ndarray], fewest: int) -> Above:
     step = np.searchsorted(ranks.score, exams.score)
-    return [np.bincount(step[mask], minlength=ranks.score.size) for mask in masks]
+    columns = [np.bincount(step[mask], minlength=ranks.score.size) for mask in masks]
+    if not exams.clustered:
+        return Above(columns, fewest)
+    order = np.lexsort((exams.woman, -step))
+    return Above(columns, fewest, [exams.woman[order][mask[order]] for mask in masks])
 
 
-def _reader(masks: Sequence[np.ndarray], fewest: int) -> Pair:
-    """Whether enough exams are, and are not, recalled by the reader."""
+def _reader(exams: Exams, masks: Sequence[np.ndarray], fewest: int) -> Pair:
+    """Whether enough women are, and are not, recalled by the reader."""
     if len(masks) == 2:
         return False, False
-    sides = []
-    for side in range(2):
-        steps = Steps(int(np.count_nonzero(masks[side])), fewest)
-        sides.append(steps.fits(int(np.count_nonzero(masks[2 + 2 * side]))))
-    return _pair(sides)
+    return _pair(
+        [
+            not any(
+                is_small(np.unique(exams.woman[mask]).size, fewest)
+                for mask in masks[2 + 2 * side : 4 + 2 * side]
+            )
+            for side in range(2)
+        ]
+    )
 
 
 def _seed(above: Above, start: int, told: Pair) -> None:

@@ -136,8 +136,7 @@ class LungAttack:
             for name, count in self.population.items()
             if isinstance(count, int)
             and 0 < count < smallest
-            and name not in ("rows", "patients", "without_prediction", "candidates")
-            and name not in ("candidates_used", "excluded_findings")
+            and name in ("events", "non_events", "lesions", "hits", "misses")
         ]
         for what, groups in (("lesions", self.found), ("cases", self.cases)):
             for scope, cuts in groups.items():

@@ -129,8 +129,8 @@ class MammographyAttack(Attack):
                 total = self.totals.get((scope, outcome))
                 if total is None or not found["standard_error"] or "women" not in found["method"]:
                     continue
-                if "Newcombe" in found["method"]:
-                    continue
+                if "Newcombe" in found["method"] or not isinstance(at, float):
+                    continue  # a held threshold is found anew in each replicate
                 net = found["value"] * total
                 both = (found["standard_error"] * total) ** 2 + net**2 / total
                 self.alone[scope, at, outcome] = ((both + net) / 2, (both - net) / 2)
