@@ -185,7 +185,7 @@ SHOWING = Showing(
     ),
     protocols={
         "binary": {"subgroups": ("sex",)},
-        "survival": {"subgroups": ("sex",)},
+        "survival": {},
     },
 )
 

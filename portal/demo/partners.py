@@ -14,6 +14,8 @@ from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import ConsortiumRole, Role
 
 PASSWORD = "kidneys-and-numbers"  # noqa: S105 - published on purpose, for the demonstration only
+COORDINATING = "health-data-hub"
+"""Address of the organisation that makes the studies."""
 
 
 @dataclass(frozen=True)

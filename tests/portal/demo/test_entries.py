@@ -9,8 +9,8 @@ import pytest
 from portal.catalogue.profiles import profile_model
 from portal.demo.cohorts import SEED
 from portal.demo.entries import Content, DatasetEntry
-from portal.demo.loading import SHOWINGS
 from portal.demo.partners import PARTNERS, PEOPLE
+from portal.demo.showings import SHOWINGS
 from portal.registry.cards import card_model
 from portal.registry.models import ModelVersion
 from portal.usecase import use_cases

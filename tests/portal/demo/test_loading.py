@@ -11,8 +11,9 @@ from django.core.management import call_command
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset, Table, Upload
 from portal.catalogue.profiles import profile_of
-from portal.demo import loading
+from portal.demo import loading, showings
 from portal.demo.partners import PASSWORD, PEOPLE
+from portal.demo.studies import STUDIES, Until
 from portal.evaluations.models import Evaluation
 from portal.jobs import running
 from portal.jobs.models import Status
@@ -21,6 +22,7 @@ from portal.organisations.roles import ConsortiumRole, Verb
 from portal.organisations.sharing import may
 from portal.registry.cards import card_of
 from portal.registry.models import ModelVersion
+from portal.studies.models import Study
 
 REPLICATES = 100
 
@@ -32,8 +34,8 @@ def silent(text: str) -> None:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
     """Of each task two datasets: one that is evaluated and one that waits; quick intervals."""
-    showings = {}
-    for slug, shown in loading.SHOWINGS.items():
+    smaller = {}
+    for slug, shown in showings.SHOWINGS.items():
         kept = {}
         for task in shown.protocols:
             for waits in (False, True):
@@ -41,7 +43,7 @@ def small(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
                     each for each in shown.datasets if task in each.tasks and each.waits == waits
                 )
                 kept[entry.title] = entry
-        showings[slug] = dataclasses.replace(
+        smaller[slug] = dataclasses.replace(
             shown,
             datasets=tuple(kept.values()),
             protocols={
@@ -49,11 +51,21 @@ def small(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
                 for task, fields in shown.protocols.items()
             },
         )
-    monkeypatch.setattr(loading, "SHOWINGS", showings)
+    monkeypatch.setattr(showings, "SHOWINGS", smaller)
 
 
 def counts() -> dict[str, int]:
-    kept = (Organisation, User, Dataset, Upload, Table, ModelVersion, Evaluation, Appointment)
+    kept = (
+        Organisation,
+        User,
+        Dataset,
+        Upload,
+        Table,
+        ModelVersion,
+        Evaluation,
+        Appointment,
+        Study,
+    )
     return {model.__name__: model.objects.count() for model in kept}
 
 
@@ -65,8 +77,9 @@ def test_everything_is_there_after_the_first_load_and_nothing_more_after_the_sec
     before = counts()
     assert before["Dataset"] == 8
     assert before["ModelVersion"] == 10
-    assert before["Evaluation"] == 10
-    assert set(Evaluation.objects.values_list("status", flat=True)) == {Status.SUCCEEDED}
+    evaluations = Evaluation.objects.filter(study=None)
+    assert evaluations.count() == 10
+    assert set(evaluations.values_list("status", flat=True)) == {Status.SUCCEEDED}
     assert set(Upload.objects.values_list("status", flat=True)) == {Status.SUCCEEDED}
     loading.load(silent, processes=1)
     assert counts() == before
@@ -87,12 +100,23 @@ def test_everything_is_there_after_the_first_load_and_nothing_more_after_the_sec
         assert section is not None
         assert section.shown
 
+    left = {entry.title: entry.until for entry in STUDIES}
+    for study in Study.objects.all():
+        until = left.pop(study.title)
+        assert study.status == until.value
+        statuses = {cell.status for cell in study.cells.all()}
+        expected = {Until.RUNNING: {Status.QUEUED}, Until.INVITING: set()}
+        assert statuses == expected.get(until, {Status.SUCCEEDED})
+        waiting = study.invitations.filter(status="waiting")
+        assert waiting.exists() == (until is Until.INVITING)
+    assert not left
+
     examples = {path.name for path in (settings.MEDIA_ROOT.parent / "examples").iterdir()}
     assert {"cohort.csv", "predictions.csv", "alerts-events.csv"} <= examples
 
     # A viewer of another organisation sees everything, and may change nothing.
     jan = User.objects.get(email="jan@erasmus.example")
-    for found in (*Dataset.objects.all(), *Evaluation.objects.all()):
+    for found in (*Dataset.objects.all(), *evaluations):
         assert may(jan, Verb.VIEW, found)
         assert not may(jan, Verb.CHANGE, found)
 
@@ -102,13 +126,13 @@ def test_a_later_load_reads_nothing_without_limits(
     small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it would read may by then be a visitor's upload."""
-    shown = loading.SHOWINGS["heart-failure"]
-    monkeypatch.setattr(loading, "SHOWINGS", {"heart-failure": shown})
+    shown = showings.SHOWINGS["heart-failure"]
+    monkeypatch.setattr(showings, "SHOWINGS", {"heart-failure": shown})
     loading.load(silent, processes=1)
-    Evaluation.objects.all().delete()
+    Evaluation.objects.filter(study=None).delete()
     changed = {"alerts": {**shown.protocols["alerts"], "window": 20}}
     again = dataclasses.replace(shown, protocols=changed)
-    monkeypatch.setattr(loading, "SHOWINGS", {"heart-failure": again})
+    monkeypatch.setattr(showings, "SHOWINGS", {"heart-failure": again})
     started = []
 
     def run_child(module: str, request: object, **rest: object) -> None:
@@ -125,7 +149,7 @@ def test_a_later_load_reads_nothing_without_limits(
 def test_what_a_visitor_has_changed_is_left_as_it_is(
     media: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loading, "SHOWINGS", {})
+    monkeypatch.setattr(showings, "SHOWINGS", {})
     loading.load(silent, processes=1)
     anna = User.objects.get(email="anna@aarhus.example")
     anna.set_password("another-password-altogether")
@@ -142,7 +166,7 @@ def test_everyone_who_is_listed_can_sign_in_and_one_coordinates(
     media: Path, settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.DEMONSTRATION = True
-    monkeypatch.setattr(loading, "SHOWINGS", {})
+    monkeypatch.setattr(showings, "SHOWINGS", {})
     call_command("load_demonstration")
     printed = capsys.readouterr().out
     for person in PEOPLE:
