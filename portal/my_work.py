@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from portal.accounts.models import User
+    from portal.evaluations.models import EvaluationQuerySet
 
 SHOWN = 10
 """Entries of a section; the lists hold the rest."""
 
 
-def _evaluations(user: User) -> QuerySet[Evaluation]:
+def _evaluations(user: User) -> EvaluationQuerySet:
     """The evaluations that the person's organisations submitted."""
     mine = Organisation.objects.where_member(user)
     return Evaluation.objects.visible_to(user).filter(organisation__in=mine)

@@ -29,6 +29,7 @@ urlpatterns = [
     path("my-work/", my_work.my_work, name="my-work"),
     path("account/", include("portal.accounts.urls")),
     path("api/v1/", include("portal.api.urls")),
+    path("organisations/", include("portal.organisations.urls")),
     path("audit/", include("portal.audit.urls")),
     path("admin/", admin.site.urls),
     path("<use_case:use_case>/", include(in_a_use_case)),

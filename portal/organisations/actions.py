@@ -171,23 +171,29 @@ def set_membership(
         If the person is its only manager and would no longer be.
     """
     require_people_manager(organisation, by)
+    membership, before = give_role(organisation, user, role)
+    if before != role:
+        words = f"{Role(role).value} of {organisation}"
+        record_about(
+            organisation,
+            Act.ROLE_CHANGED if before else Act.MEMBER_ADDED,
+            f"made {user} {words}" if before else f"added {user} as {words}",
+            by=by,
+        )
+    return membership
+
+
+def give_role(organisation: Organisation, user: User, role: Role) -> tuple[Membership, Role | None]:
+    """Write the role, and return the membership with the role that the person had before."""
     _hold(organisation)
     held = organisation.memberships.filter(user=user).first()
     if held is not None and role != Role.MANAGER:
         _require_another_manager(held)
-    membership, is_new = Membership.objects.update_or_create(
+    membership, _created = Membership.objects.update_or_create(
         organisation=organisation, user=user, defaults={"role": role}
     )
     synchronise_groups(user)
-    if held is None or held.role != role:
-        words = f"{Role(role).value} of {organisation}"
-        record_about(
-            organisation,
-            Act.MEMBER_ADDED if is_new else Act.ROLE_CHANGED,
-            f"added {user} as {words}" if is_new else f"made {user} {words}",
-            by=by,
-        )
-    return membership
+    return membership, Role(held.role) if held else None
 
 
 @transaction.atomic

@@ -9,6 +9,9 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import models
 from django.db.models import TextChoices
+from django.db.models.functions import Lower, Now
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.organisations.countries import COUNTRIES, country_name
@@ -35,9 +38,20 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
         held = Membership.objects.in_force().filter(user=user, role__in=enough)
         return self.filter(id__in=held.values("organisation"))
 
+    def matching(self, words: str) -> Self:
+        """Organisations whose name or country code has each of the words."""
+        found = self
+        for word in words.split():
+            found = found.filter(models.Q(name__icontains=word) | models.Q(country__iexact=word))
+        return found
+
     def where_may(self, user: User | AnonymousUser, duty: Duty) -> Self:
         """Organisations in which ``user`` may do what the table of roles calls ``duty``."""
         return self.where_member(user, lowest_role(duty))
+
+
+RESERVED = ("roles", "invitations")
+"""Addresses below /organisations/ that are pages of their own."""
 
 
 class Organisation(models.Model):
@@ -75,10 +89,18 @@ class Organisation(models.Model):
                 condition=models.Q(country__regex=r"^[A-Z]{2}$"),
                 name="organisation_country_is_two_letters",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(slug__in=RESERVED),
+                name="organisation_address_is_no_other_page",
+                violation_error_message=_("A page of this site has that address already."),
+            ),
         )
 
     def __str__(self) -> str:
         return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("organisation-detail", kwargs={"slug": self.slug})
 
     @property
     def country_name(self) -> str:
@@ -126,6 +148,13 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def in_force(self) -> Self:
         """Those that give their role now: neither they nor their organisation is suspended."""
         return self.filter(suspended_at=None, organisation__suspended_at=None)
+
+    def by_role(self) -> Self:
+        """Managers first, then contributors, then viewers, each by name."""
+        order = [
+            models.When(role=role, then=position) for position, role in enumerate(reversed(Role))
+        ]
+        return self.order_by(models.Case(*order), "user__full_name", "user__email")
 
 
 KEEPS_A_MANAGER = """
@@ -194,9 +223,91 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} · {self.organisation} · {self.get_role_display()}"
 
+    def get_absolute_url(self) -> str:
+        return reverse(
+            "membership-detail", kwargs={"slug": self.organisation.slug, "membership_id": self.pk}
+        )
+
     @property
     def is_suspended(self) -> bool:
         return self.suspended_at is not None
+
+
+class MemberInvitationQuerySet(models.QuerySet["Invitation"]):
+    """Invitations, by what has become of them."""
+
+    def unanswered(self) -> Self:
+        """Neither accepted nor withdrawn; they may have expired."""
+        return self.filter(accepted_at=None, withdrawn_at=None)
+
+    def open(self) -> Self:
+        """Those whose link works."""
+        return self.unanswered().filter(expires_at__gt=Now())
+
+
+class Invitation(models.Model):
+    """A letter that lets whoever reads that mailbox join the organisation, once and for a time.
+
+    Only a digest of the link's secret is kept: who reads the database cannot join.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, related_name="member_invitations"
+    )
+    email = models.EmailField(_("e-mail address"))
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.VIEWER)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        verbose_name=_("invited by"),
+    )
+    created_at = models.DateTimeField(_("invited"), db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(_("expires"), editable=False)
+    accepted_at = models.DateTimeField(_("accepted"), null=True, editable=False)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        editable=False,
+    )
+    withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, editable=False)
+
+    objects = MemberInvitationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        ordering = ("-created_at", "-id")
+        constraints = (
+            models.UniqueConstraint(
+                "organisation",
+                Lower("email"),
+                condition=models.Q(accepted_at=None, withdrawn_at=None),
+                name="invitation_waits_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=Role.values), name="member_invitation_role_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) ^ models.Q(accepted_by__isnull=False),
+                name="invitation_accepted_by_somebody",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(withdrawn_at=None),
+                name="invitation_accepted_or_withdrawn",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.email} · {self.organisation} · {self.get_role_display()}"
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at <= timezone.now()
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):

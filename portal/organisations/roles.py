@@ -1,6 +1,7 @@
 """Which role may do what: the one table that actions, pages, the admin and tests read."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -37,6 +38,20 @@ class Verb(models.TextChoices):
     RELEASE = "release", _("release and retire")
     SHARE = "share", _("share")
 
+    @property
+    def in_words(self) -> Any:
+        """What it means for who has a role, for the page that shows the table."""
+        return MEANINGS[self]
+
+
+MEANINGS = {
+    Verb.VIEW: _("see the organisation's datasets, models and evaluations"),
+    Verb.EVALUATE: _("use its datasets and models in evaluations"),
+    Verb.CHANGE: _("change them, upload tables, cancel and retry evaluations"),
+    Verb.RELEASE: _("release and retire versions of its models"),
+    Verb.SHARE: _("share what it owns, and end that"),
+}
+
 
 class Duty(models.TextChoices):
     """What a role may do that is not about one object that can be shared."""
@@ -49,6 +64,10 @@ class Duty(models.TextChoices):
     READ_LOG = "read-log", _("read and export who did what; change nothing")
     ADMINISTER = "administer", _("add and suspend organisations and people, give roles")
     RUN_JOBS = "run-jobs", _("see all jobs and why they failed; retry and cancel them")
+
+    @property
+    def in_words(self) -> Any:
+        return self.label
 
 
 AnyRole = Role | ConsortiumRole | SiteRole

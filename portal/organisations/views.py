@@ -1,14 +1,23 @@
-"""For which organisation a person acts."""
+"""Pages of organisations, and for which of them a person acts."""
 
 from allauth.account.adapter import get_adapter
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_GET, require_POST
 
+from portal.catalogue.models import Dataset
 from portal.organisations.acting import act_for, acting_organisations
+from portal.organisations.forms import OrganisationFilter
+from portal.organisations.models import Membership, Organisation
+from portal.organisations.roles import MAY, ConsortiumRole, Duty, Role, SiteRole, Verb
+from portal.pagination import page_of, words_of
+from portal.registry.models import Model
+
+SHOWN = 6
+"""Datasets and models on an organisation's page; the lists hold the rest."""
 
 
 @login_required
@@ -23,3 +32,64 @@ def acting_organisation_choose(request: HttpRequest) -> HttpResponse:
     messages.success(request, _("You act for %(organisation)s now.") % {"organisation": found})
     onward = request.POST.get("next", "")
     return redirect(onward if get_adapter().is_safe_url(onward) else "account-detail")
+
+
+@require_GET
+def organisation_list(request: HttpRequest) -> HttpResponse:
+    """Every partner: its name, what it is, where it is."""
+    form = OrganisationFilter(request.GET)
+    form.is_valid()
+    chosen = {name: value for name, value in form.cleaned_data.items() if value}
+    words = words_of(request)
+    rows = Organisation.objects.matching(words).filter(**chosen)
+    context = {
+        "section": "organisations",
+        "form": form,
+        "words": words,
+        "is_filtered": bool(words or chosen),
+        "page": page_of(request, rows),
+    }
+    return render(request, "organisations/organisation_list.html", context)
+
+
+@require_GET
+def organisation_roles(request: HttpRequest) -> HttpResponse:
+    """Which role may do what: the table that the site itself goes by."""
+    groups = [
+        (_("In an organisation"), list(Role)),
+        (_("Across the consortium, and for the site"), [*ConsortiumRole, *SiteRole]),
+    ]
+    tables = []
+    for title, roles in groups:
+        given = [one for one in (*Verb, *Duty) if any(one in MAY[role] for role in roles)]
+        rows = [(one, [one in MAY[role] for role in roles]) for one in given]
+        tables.append((title, roles, rows))
+    context = {"section": "organisations", "tables": tables}
+    return render(request, "organisations/organisation_roles.html", context)
+
+
+@require_GET
+def organisation_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """What everybody may know of a partner; to its members, who they are."""
+    organisation = get_object_or_404(Organisation, slug=slug)
+    mine = Organisation.objects.where_may(request.user, Duty.SEE_PEOPLE).contains(organisation)
+    manages = Organisation.objects.where_may(request.user, Duty.MANAGE_PEOPLE)
+    belongs = mine or (
+        request.user.is_authenticated
+        and organisation.memberships.filter(user=request.user).exists()
+    )
+    people = organisation.memberships.select_related("user").by_role()
+    datasets = Dataset.objects.visible_to(request.user).filter(organisation=organisation)
+    models = Model.objects.visible_to(request.user).filter(organisation=organisation)
+    context = {
+        "section": "organisations",
+        "organisation": organisation,
+        "datasets": datasets[:SHOWN],
+        "models": models[:SHOWN],
+        "is_mine": mine,
+        "is_locked_out": belongs and not mine,
+        "manages": mine and manages.contains(organisation),
+        "page": page_of(request, people if mine else Membership.objects.none()),
+        "invitations": organisation.member_invitations.unanswered() if mine else [],
+    }
+    return render(request, "organisations/organisation_detail.html", context)

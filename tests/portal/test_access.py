@@ -20,6 +20,7 @@ from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
 from portal.organisations import sharing
 from portal.organisations.actions import suspend_membership
+from portal.organisations.invitations import invite
 from portal.organisations.roles import ConsortiumRole, Role, Verb
 from portal.registry.models import ModelVersion
 from tests import factories
@@ -42,6 +43,9 @@ class World:
     draft: ModelVersion
     evaluation: Evaluation
     upload_id: int
+    membership_id: int
+    invitation_id: int
+    invitation_token: str
     session_id: int
     token: str
 
@@ -59,6 +63,7 @@ class World:
             "mfa_remove_webauthn": {"pk": 1},
             "session-end": {"pk": self.session_id},
             "token-revoke": {"digest": self.token},
+            "invitation-accept": {"token": self.invitation_token},
             "audit-history": {"kind": "catalogue.dataset", "pk": str(self.dataset.pk)},
             "dataset-list": here,
             "dataset-create": here,
@@ -75,6 +80,13 @@ class World:
         }
         if name in special:
             return special[name]
+        holder = {"slug": self.dataset.organisation.slug}
+        if name.startswith("membership-"):
+            return holder | {"membership_id": self.membership_id}
+        if name in ("invitation-resend", "invitation-withdraw"):
+            return holder | {"invitation_id": self.invitation_id}
+        if name in ("organisation-detail", "invitation-create"):
+            return holder
         if name.startswith("dataset-"):
             return slugs
         if name.startswith("model-version-") and name != "model-version-create":
@@ -109,6 +121,10 @@ def world(db: None, media: object, settings: Any) -> World:
         sharing.share(obj=shared, verbs=list(Verb), organisation=named, by=manager)
     suspended = factories.a_person(holder, Role.MANAGER)
     suspend_membership(membership=suspended.memberships.get(), by=manager)
+    member = factories.a_person(holder, Role.VIEWER)
+    invitation, token = invite(
+        organisation=holder, email="somebody@example.org", role=Role.VIEWER, by=manager
+    )
     return World(
         people={
             "anonymous": None,
@@ -130,6 +146,9 @@ def world(db: None, media: object, settings: Any) -> World:
         draft=draft,
         evaluation=evaluation,
         upload_id=factories.a_failed_upload(dataset, manager).pk,
+        membership_id=member.memberships.get().pk,
+        invitation_id=invitation.pk,
+        invitation_token=token,
         session_id=UserSession.objects.create(
             user=manager, ip="192.0.2.1", session_key="elsewhere"
         ).pk,
@@ -172,6 +191,7 @@ UPLOADS = row(SIGN_IN, MISSING, MISSING, OK, OK, MISSING, MISSING, MISSING)
 SIGNED_IN = row(SIGN_IN, OK, OK, OK, OK, OK, OK, OK)
 LOG = row(SIGN_IN, *[FORBIDDEN] * 7, auditor=OK)
 HISTORY = row(SIGN_IN, MISSING, OK, OK, OK, MISSING, MISSING, MISSING, auditor=OK)
+PEOPLE = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, OK, MISSING, MISSING, MISSING)
 POST_ONLY = row(SIGN_IN, *[METHOD] * 7)
 ASKED_AGAIN = row(SIGN_IN, *[CONFIRM] * 7)
 NOBODY_HAS_ONE = row(SIGN_IN, *[MISSING] * 7)
@@ -185,6 +205,18 @@ GET: dict[str, dict[str, Any]] = {
     "all-model-list": EVERYONE,
     "all-evaluation-list": EVERYONE,
     "my-work": SIGNED_IN,
+    "organisation-list": EVERYONE,
+    "organisation-roles": EVERYONE,
+    "organisation-detail": EVERYONE,
+    "membership-detail": PEOPLE,
+    "membership-change": POST_ONLY,
+    "membership-suspend": POST_ONLY,
+    "membership-reinstate": POST_ONLY,
+    "membership-end": POST_ONLY,
+    "invitation-create": PEOPLE,
+    "invitation-resend": POST_ONLY,
+    "invitation-withdraw": POST_ONLY,
+    "invitation-accept": EVERYONE,
     "audit-list": LOG,
     "audit-export": LOG,
     "audit-history": HISTORY,
@@ -248,6 +280,7 @@ GET: dict[str, dict[str, Any]] = {
 }
 
 REFUSED = row(SIGN_IN, MISSING, FORBIDDEN, DONE, DONE, FORBIDDEN, FORBIDDEN, MISSING)
+MANAGE = PEOPLE | {"manager": DONE}
 POST: dict[str, dict[str, Any]] = {
     "dataset-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
     | {"named contributor": DONE, "named manager": DONE},
@@ -266,6 +299,15 @@ POST: dict[str, dict[str, Any]] = {
     | {"named contributor": DONE, "named manager": DONE},
     "evaluation-cancel": REFUSED,
     "evaluation-retry": REFUSED,
+    "membership-change": MANAGE,
+    "membership-suspend": MANAGE,
+    "membership-reinstate": MANAGE,
+    "membership-end": MANAGE,
+    "invitation-create": MANAGE,
+    "invitation-resend": MANAGE,
+    "invitation-withdraw": MANAGE,
+    # Who is signed in with another address is told so, and nothing happens.
+    "invitation-accept": dict.fromkeys(EVERYONE, DONE),
     "account_login": dict.fromkeys(EVERYONE, DONE),
     "mfa_authenticate": dict.fromkeys(EVERYONE, DONE),
     "mfa_login_webauthn": dict.fromkeys(EVERYONE, DONE),

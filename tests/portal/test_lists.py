@@ -23,6 +23,7 @@ LISTS = {
     "evaluation-list": {"use_case": "ckd"},
     "use-case-overview": {"use_case": "ckd"},
     "home": {},
+    "organisation-list": {},
     "my-work": {},
 }
 

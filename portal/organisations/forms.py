@@ -1,0 +1,68 @@
+"""Forms about organisations and their people. They only validate; actions write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.forms import SetPasswordMixin
+from django.utils.translation import gettext_lazy as _
+
+from portal.organisations.countries import COUNTRIES
+from portal.organisations.models import Organisation
+from portal.organisations.roles import Role
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+
+
+class OrganisationFilter(forms.Form):
+    """Which organisations a list shows."""
+
+    kind = forms.ChoiceField(
+        label=_("Kind"), required=False, choices=[("", _("Any kind")), *Organisation.Kind.choices]
+    )
+    country = forms.ChoiceField(
+        label=_("Country"), required=False, choices=[("", _("Any country")), *COUNTRIES]
+    )
+
+
+class RoleForm(forms.Form):
+    """A person's role in an organisation."""
+
+    role = forms.ChoiceField(label=_("Role"), choices=Role, widget=forms.RadioSelect)
+
+
+class InvitationForm(RoleForm):
+    """Whom to invite, and as what."""
+
+    email = forms.EmailField(
+        label=_("E-mail address"),
+        help_text=_("The letter goes there, and only who reads it there can accept."),
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ("email", "role")
+
+
+class JoinForm(SetPasswordMixin, forms.Form):
+    """The name and the password of somebody who was invited and has no account."""
+
+    full_name = forms.CharField(
+        label=_("Your name"),
+        max_length=150,
+        help_text=_("As others see it here."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    password1, password2 = SetPasswordMixin.create_password_fields(
+        label1=_("Password"), label2=_("Password again")
+    )
+
+    def __init__(self, *args: Any, account: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.account = account
+
+    def clean(self) -> dict[str, Any]:
+        self.account.full_name = self.cleaned_data.get("full_name", "")
+        self.validate_passwords()
+        self.validate_password_for_user(self.account, "password1")
+        return super().clean() or {}
