@@ -42,3 +42,4 @@ class Act(TextChoices):
     CANCELLED = "cancelled", _("cancelled")
     RETRIED = "retried", _("tried again")
     DOWNLOADED = "downloaded", _("downloaded")
+    CASES_SEEN = "cases-seen", _("looked at single cases of")

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from portal.audit.actions import record
 from portal.audit.acts import Act
 from portal.catalogue.models import Dataset, Table
-from portal.evaluations.models import Evaluation, LogLine, StoredResult
+from portal.evaluations.drawing import drawing_version
+from portal.evaluations.models import Drawing, Evaluation, LogLine, StoredResult
 from portal.jobs.models import Status
 from portal.jobs.tasks import wake
 from portal.organisations.models import Organisation
@@ -23,7 +24,7 @@ from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import grant, grant_to_owner, may, organisation_may
 from portal.registry.models import ModelVersion
 from portal.result import Result
-from portal.usecase import Protocol, Task
+from portal.usecase import Protocol, Task, package_of
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -269,15 +270,28 @@ def _wake_on_commit(pk: int) -> None:
     transaction.on_commit(lambda: wake(run_evaluation, pk))
 
 
-def summarise(result: Result) -> dict[str, Any]:
+def summarise(result: Result) -> str:
     """What lists show of a result: no curves, no subgroups."""
     overall = [estimate for estimate in result.estimates if estimate.subgroup is None]
     summary = result.model_copy(update={"curves": {}, "estimates": overall})
-    return summary.model_dump(mode="json", by_alias=True)
+    return summary.model_dump_json(by_alias=True)
 
 
-def save_result(*, evaluation: Evaluation, content: bytes) -> StoredResult:
+def save_result(
+    *,
+    evaluation: Evaluation,
+    content: bytes,
+    figures: dict[str, Any] | None = None,
+    cases_sha256: str = "",
+) -> StoredResult:
     """End a held evaluation with its result.
+
+    Parameters
+    ----------
+    figures
+        In English, as :func:`portal.evaluations.drawing.draw_figures` gives them.
+    cases_sha256
+        Of the stored table of cases, where there is one.
 
     Raises
     ------
@@ -292,8 +306,16 @@ def save_result(*, evaluation: Evaluation, content: bytes) -> StoredResult:
                 "content": content,
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "summary": summarise(result),
+                "cases_sha256": cases_sha256,
             },
         )
+        if figures is not None:
+            Drawing.keep(
+                stored_result=stored,
+                language="en",
+                version=drawing_version(package_of(evaluation.declared)),
+                figures=figures,
+            )
         finish_with(evaluation=evaluation, stored=stored)
     return stored
 

@@ -39,7 +39,14 @@ class StoredResult(models.Model):
     fingerprint = models.CharField(max_length=64, unique=True)
     content = models.BinaryField(help_text="The Result as JSON, exactly as the engine wrote it.")
     sha256 = models.CharField(max_length=64)
-    summary = models.JSONField(help_text="The Result without curves and subgroups, for lists.")
+    summary = models.TextField(
+        help_text="The Result without curves and subgroups, as JSON: read where many are listed."
+    )
+    cases_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="The table of cases, which the holder of the data alone sees.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -55,6 +62,41 @@ class StoredResult(models.Model):
     @property
     def result(self) -> Result:
         return Result.model_validate_json(bytes(self.content))
+
+
+class Drawing(models.Model):
+    """The figures of a Result in one language, kept so that no page draws them again.
+
+    Whatever it holds follows from the Result and the code: it may be thrown away at any time.
+    """
+
+    stored_result = models.ForeignKey(
+        StoredResult, on_delete=models.CASCADE, related_name="drawings"
+    )
+    language = models.CharField(max_length=16)
+    version = models.CharField(max_length=64, help_text="Fingerprint of the code that drew them.")
+    figures = models.JSONField(help_text="By slug: the height, and what the browser draws.")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["stored_result", "language"], name="drawing_once_in_a_language"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stored_result} ({self.language})"
+
+    @classmethod
+    def keep(
+        cls, *, stored_result: StoredResult, language: str, version: str, figures: dict[str, Any]
+    ) -> None:
+        """Store figures in the place of older ones."""
+        cls.objects.update_or_create(
+            stored_result=stored_result,
+            language=language,
+            defaults={"version": version, "figures": figures},
+        )
 
 
 class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluation"]):  # type: ignore[override]
@@ -80,7 +122,14 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
         """With what a row of a list shows, in one query."""
         return self.select_related(
             "organisation", "dataset__organisation", "model_version__model", "stored_result"
-        ).defer("stored_result__content", "failure_detail")
+        ).defer(
+            "stored_result__content",
+            "failure_detail",
+            "protocol",
+            "dataset__description",
+            "model_version__artefact_facts",
+            "model_version__inputs",
+        )
 
 
 class Evaluation(Job):
@@ -185,7 +234,7 @@ class Evaluation(Job):
         """The result without its curves and subgroups, or None before there is one."""
         if self.stored_result is None:
             return None
-        return Result.model_validate(self.stored_result.summary)
+        return Result.model_validate_json(self.stored_result.summary)
 
     def may_be_managed_by(self, user: User | AnonymousUser) -> bool:
         """Whether ``user`` may cancel and retry it: contributors of the submitting organisation.

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.utils.translation import gettext
+from django.utils.safestring import mark_safe
+from django.utils.translation import get_language, get_supported_language_variant, gettext
 
+from portal.evaluations.drawing import draw_figures, drawing_version
+from portal.evaluations.models import Drawing
 from portal.evaluations.protocols import as_text
-from portal.figures import Forest, curve_table, figure_json, forest
-from portal.result import Curve, Estimate, Note, Result
+from portal.figures import Forest, forest
+from portal.result import Estimate, Note, Result
 from portal.showcase.explorer import Explored, explored
 from portal.showcase.numbers import count, formatted, number
-from portal.usecase import Figure, Finding, Measure, Protocol, Task
+from portal.usecase import Figure, Finding, Measure, Protocol, Task, package_of
 
 if TYPE_CHECKING:
-    from portal.evaluations.models import Evaluation
+    from portal.evaluations.models import Evaluation, StoredResult
 
 
 @dataclass(frozen=True)
@@ -30,13 +33,24 @@ class Card:
 
 
 @dataclass(frozen=True)
+class FigureTable:
+    """The rows of a curve, fetched when they are asked for."""
+
+    name: str
+    url: str
+    csv_url: str
+
+
+@dataclass(frozen=True)
 class DrawnFigure:
-    """A figure, with its data as a table."""
+    """A figure, with its data as tables."""
 
     figure: Figure
-    json: dict[str, Any]
-    tables: list[dict[str, Any]]
-    """Each of its curves: name, heading and rows as text, address of the CSV."""
+    json: str
+    """What the browser draws: text that may stand in a script element."""
+    height: int | None
+    tables: list[FigureTable]
+    """One for each of its curves."""
 
 
 def find(task: Task, result: Result) -> Finding:
@@ -74,31 +88,46 @@ def leading(task: Task, result: Result, key: str) -> Estimate | None:
     return found[0] if found else None
 
 
-def figures(task: Task, result: Result, addresses: Mapping[str, str]) -> list[DrawnFigure]:
-    """Every figure of the task, drawn from the stored result alone.
+def figures(
+    evaluation: Evaluation,
+    stored: StoredResult,
+    result: Result,
+    addresses: Mapping[str, tuple[str, str]],
+) -> list[DrawnFigure]:
+    """Every figure of the task, from the stored result alone.
 
     Parameters
     ----------
     addresses
-        Where the CSV of each curve is, by the curve's key.
+        Where the table and the CSV of each curve are, by the curve's key.
     """
+    task = evaluation.declared_task
+    drawn = _drawn(evaluation, stored, result)
     return [
         DrawnFigure(
-            figure,
-            figure_json(figure.draw(result, gettext)),
-            [
-                _table(key, result.curves[key], addresses[key])
+            figure=figure,
+            json=mark_safe(drawn[figure.slug]["json"]),  # noqa: S308 - escaped where it was made
+            height=drawn[figure.slug]["height"],
+            tables=[
+                FigureTable(curve_name(key), *addresses[key])
                 for key in figure.curves
-                if key in result.curves
+                if key in addresses
             ],
         )
         for figure in task.figures
     ]
 
 
-def _table(key: str, curve: Curve, address: str) -> dict[str, Any]:
-    head, rows = curve_table(curve)
-    return {"name": curve_name(key), "head": head, "rows": rows, "csv_url": address}
+def _drawn(evaluation: Evaluation, stored: StoredResult, result: Result) -> dict[str, Any]:
+    """The figures that are kept with the result; they are drawn where these are out of date."""
+    language = get_supported_language_variant(get_language() or "en")
+    version = drawing_version(package_of(evaluation.declared))
+    kept = stored.drawings.filter(language=language, version=version).first()
+    if kept is not None:
+        return kept.figures
+    found = draw_figures(evaluation.declared_task, result, gettext)
+    Drawing.keep(stored_result=stored, language=language, version=version, figures=found)
+    return found
 
 
 def forests(task: Task, result: Result) -> list[tuple[Measure, Forest]]:

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import tempfile
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,16 @@ def run_evaluation(pk: int) -> None:
         if stored is not None:
             actions.finish_with(evaluation=evaluation, stored=stored)
         else:
-            content = compute(evaluation)
+            computed = compute(evaluation)
             patiently(lambda: _check_rights(evaluation))  # again: it may have taken an hour
-            patiently(lambda: actions.save_result(evaluation=evaluation, content=content))
+            patiently(
+                lambda: actions.save_result(
+                    evaluation=evaluation,
+                    content=computed.content,
+                    figures=computed.figures,
+                    cases_sha256=computed.cases_sha256,
+                )
+            )
     except StaleWorkerError:
         logger.info("Evaluation %s was cancelled or taken over; its work here is dropped.", pk)
     except WorkerStoppingError:
@@ -106,8 +114,18 @@ def _check_rights(evaluation: Evaluation) -> None:
         raise _Failure(" ".join(reasons), "")
 
 
-def compute(evaluation: Evaluation) -> bytes:
-    """The bytes of the Result, from the stored tables and, if one runs, the artefact."""
+@dataclass(frozen=True)
+class Computed:
+    """What the child process made of an evaluation."""
+
+    content: bytes
+    """Of the Result."""
+    figures: dict[str, Any] | None
+    cases_sha256: str
+
+
+def compute(evaluation: Evaluation) -> Computed:
+    """The Result, from the stored tables and, if one runs, the artefact."""
     task = evaluation.declared_task
     held = HeldJob(evaluation, on_stage=lambda stage: LogLine.write(evaluation, stage))
     with contextlib.ExitStack() as stack:
@@ -116,10 +134,9 @@ def compute(evaluation: Evaluation) -> bytes:
             for table in evaluation.tables.all()
         }
         share = (0.0, 1.0)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR))
+        cases = Path(folder) / "cases.parquet"
         if evaluation.model_version.artefact_sha256:
-            folder = stack.enter_context(
-                tempfile.TemporaryDirectory(dir=settings.FILE_UPLOAD_TEMP_DIR)
-            )
             tables["predictions"] = str(Path(folder) / "predictions.parquet")
             _score(evaluation, held, tables)
             share = (SCORING[1], 1.0)
@@ -130,11 +147,16 @@ def compute(evaluation: Evaluation) -> bytes:
                 "task": task.slug,
                 "protocol": evaluation.protocol,
                 "tables": tables,
+                "cases": str(cases),
             },
             limits=table_limits(),
             share=share,
         )
-    return reply["result"].encode()
+        cases_sha256 = ""
+        if reply["has_cases"]:
+            with held.kept_alive():
+                cases_sha256 = store.put(cases, suffix="parquet")
+    return Computed(reply["result"].encode(), reply["figures"], cases_sha256)
 
 
 def _score(evaluation: Evaluation, held: HeldJob, tables: dict[str, str]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from portal.evaluations import views
+from portal.evaluations import case_views, result_views, views
 
 urlpatterns = [
     path("", views.evaluation_list, name="evaluation-list"),
@@ -9,7 +9,27 @@ urlpatterns = [
     path("<slug:reference>/", views.evaluation_detail, name="evaluation-detail"),
     path("<slug:reference>/cancel/", views.evaluation_cancel, name="evaluation-cancel"),
     path("<slug:reference>/retry/", views.evaluation_retry, name="evaluation-retry"),
-    path("<slug:reference>/result.json", views.evaluation_result, name="evaluation-result"),
-    path("<slug:reference>/estimates.csv", views.evaluation_estimates, name="evaluation-estimates"),
-    path("<slug:reference>/<slug:curve>.csv", views.evaluation_curve, name="evaluation-curve"),
+    path(
+        "<slug:reference>/estimates/",
+        result_views.evaluation_estimates_table,
+        name="evaluation-estimates-table",
+    ),
+    path(
+        "<slug:reference>/curves/<slug:curve>/",
+        result_views.evaluation_curve_table,
+        name="evaluation-curve-table",
+    ),
+    path("<slug:reference>/cases/", case_views.evaluation_cases, name="evaluation-cases"),
+    path(
+        "<slug:reference>/cases/<int:number>/", case_views.evaluation_case, name="evaluation-case"
+    ),
+    path("<slug:reference>/result.json", result_views.evaluation_result, name="evaluation-result"),
+    path(
+        "<slug:reference>/estimates.csv",
+        result_views.evaluation_estimates,
+        name="evaluation-estimates",
+    ),
+    path(
+        "<slug:reference>/<slug:curve>.csv", result_views.evaluation_curve, name="evaluation-curve"
+    ),
 ]

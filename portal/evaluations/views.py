@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
-from typing import Any
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.accounts.people import signed_in
-from portal.audit.middleware import is_of
 from portal.evaluations import actions, presentation
 from portal.evaluations.forms import SubmissionForm
 from portal.evaluations.models import Evaluation
+from portal.evaluations.result_views import find_evaluation, result_context
 from portal.evaluations.timing import duration, elapsed_seconds, expected_seconds
-from portal.figures import curve_table
 from portal.htmx import wants_fragment
 from portal.jobs.models import Status
 from portal.organisations.acting import acting_for
@@ -30,7 +24,6 @@ from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import may
 from portal.pagination import page_of
-from portal.result import Result
 from portal.usecase import Task, UseCase
 
 
@@ -137,23 +130,10 @@ def evaluation_check(request: HttpRequest, use_case: UseCase, task: str) -> Http
     return render(request, "evaluations/_check.html", context)
 
 
-def _evaluation(request: HttpRequest, use_case: UseCase, reference: str) -> Evaluation:
-    visible = Evaluation.objects.visible_to(request.user).of(use_case)
-    related = visible.select_related(
-        "organisation",
-        "submitted_by",
-        "dataset__organisation",
-        "model_version__model__organisation",
-    )
-    evaluation = get_object_or_404(related, reference=reference)
-    is_of(request, evaluation)
-    return evaluation
-
-
 @require_GET
 def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
     """The result; before there is one, how far the job is, refreshed by htmx."""
-    evaluation = _evaluation(request, use_case, reference)
+    evaluation = find_evaluation(request, use_case, reference)
     context = {
         "use_case": use_case,
         "section": "results",
@@ -168,7 +148,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
             response = HttpResponse()
             response["HX-Refresh"] = "true"
             return response
-        context |= _result_context(evaluation, request)
+        context |= result_context(evaluation, request)
         return render(request, use_case.templates("evaluations/result.html"), context)
     after = request.GET.get("after", "")
     context |= {
@@ -183,43 +163,11 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
     return render(request, use_case.templates(name), context)
 
 
-def _result(evaluation: Evaluation) -> Result:
-    if evaluation.stored_result is None:
-        raise Http404("There is no result yet.")
-    return evaluation.stored_result.result
-
-
-def _curve_address(evaluation: Evaluation, key: str) -> str:
-    where = {"use_case": evaluation.declared, "reference": evaluation.reference}
-    return reverse("evaluation-curve", kwargs=where | {"curve": key.replace("_", "-")})
-
-
-def _result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, Any]:
-    result, task = _result(evaluation), evaluation.declared_task
-    finding = presentation.find(task, result)
-    curves = {key: _curve_address(evaluation, key) for key in result.curves}
-    return {
-        "result": result,
-        "result_sha256": evaluation.stored_result.sha256 if evaluation.stored_result else "",
-        "finding": finding,
-        "cards": presentation.cards(task, result, finding),
-        "figures": presentation.figures(task, result, curves),
-        "forests": presentation.forests(task, result),
-        "subgroup_forests": presentation.subgroup_forests(task, result),
-        "explored": presentation.explored_at(task, result, request.GET),
-        "population": presentation.population(task, result),
-        "notes": presentation.notes(result),
-        "protocol": presentation.protocol_lines(task, result.protocol),
-        "estimates": presentation.estimate_rows(task, result),
-        "curves": [(presentation.curve_name(key), url) for key, url in curves.items()],
-    }
-
-
 @login_required
 @require_POST
 def evaluation_cancel(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
     """Cancel an evaluation that is not finished."""
-    evaluation = _evaluation(request, use_case, reference)
+    evaluation = find_evaluation(request, use_case, reference)
     try:
         actions.cancel_evaluation(evaluation=evaluation, by=signed_in(request))
     except PermissionError as error:
@@ -231,7 +179,7 @@ def evaluation_cancel(request: HttpRequest, use_case: UseCase, reference: str) -
 @require_POST
 def evaluation_retry(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
     """Queue a failed or cancelled evaluation again."""
-    evaluation = _evaluation(request, use_case, reference)
+    evaluation = find_evaluation(request, use_case, reference)
     try:
         actions.retry_evaluation(evaluation=evaluation, by=signed_in(request))
     except PermissionError as error:
@@ -239,71 +187,3 @@ def evaluation_retry(request: HttpRequest, use_case: UseCase, reference: str) ->
     except actions.SubmissionRefused as refusal:
         messages.error(request, str(refusal))
     return redirect(evaluation)
-
-
-@require_GET
-def evaluation_result(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
-    """The Result, byte for byte as the engine wrote it."""
-    evaluation = _evaluation(request, use_case, reference)
-    _result(evaluation)
-    response = HttpResponse(
-        bytes(evaluation.stored_result.content) if evaluation.stored_result else b"",
-        content_type="application/json",
-    )
-    response["Content-Disposition"] = f'attachment; filename="result-{reference}.json"'
-    return response
-
-
-def csv_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula, whatever a holder named a category."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{value}"
-    return value
-
-
-def _csv(name: str, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    writer = csv.writer(response)
-    for row in (header, *rows):
-        writer.writerow([csv_cell(cell) for cell in row])
-    return response
-
-
-@require_GET
-def evaluation_estimates(request: HttpRequest, use_case: UseCase, reference: str) -> HttpResponse:
-    """Every estimate with its interval, as CSV."""
-    result = _result(_evaluation(request, use_case, reference))
-    header = [
-        "measure", "at", "subgroup_column", "subgroup", "value", "lower", "upper",
-        "standard_error", "method", "unavailable",
-    ]  # fmt: skip
-    rows = [
-        [
-            estimate.measure,
-            " ".join(f"{name}={value:g}" for name, value in (estimate.at or {}).items()),
-            estimate.subgroup.column if estimate.subgroup else "",
-            estimate.subgroup.value if estimate.subgroup else "",
-            estimate.value,
-            estimate.lower,
-            estimate.upper,
-            estimate.standard_error,
-            estimate.method,
-            estimate.unavailable,
-        ]
-        for estimate in result.estimates
-    ]
-    return _csv(f"estimates-{reference}", header, rows)
-
-
-@require_GET
-def evaluation_curve(
-    request: HttpRequest, use_case: UseCase, reference: str, curve: str
-) -> HttpResponse:
-    """The rows that a figure draws, as CSV, with all their digits."""
-    result = _result(_evaluation(request, use_case, reference))
-    key = curve.replace("-", "_")
-    if key not in result.curves:
-        raise Http404(f"The result has no curve '{key}'.")
-    header, rows = curve_table(result.curves[key], precise=True)
-    return _csv(f"{curve}-{reference}", header, rows)

@@ -53,7 +53,7 @@ RESULT = (
     '{% include "components/_stat_card.html" with measure=auroc estimate=estimate only %}</div>'
     '<h2>What was found</h2><div class="two">'
     '{% include "components/_figure.html" with slug="roc" question="How well does it rank?" '
-    'figure=figure table=table csv_url="/roc.csv" only %}'
+    "figure=figure tables=tables only %}"
     "{% result_explorer explored %}</div>"
     '<section class="card"><h3>Sites</h3>{% forest_plot forest auroc "Site" "Patients" %}</section>'
     "{% endblock %}"
@@ -130,7 +130,14 @@ def result_page() -> str:
         "estimate": estimate(0.822, 0.807, 0.837),
         "explored": explored(EXPLORER, result()),
         "figure": figure(),
-        "table": {"head": ["threshold", "sensitivity"], "rows": [["10%", "80%"]]},
+        "tables": [
+            {
+                "name": "ROC",
+                "head": ["threshold", "sensitivity"],
+                "rows": [["10%", "80%"]],
+                "csv_url": "/roc.csv",
+            }
+        ],
         "forest": Forest(
             rows=(
                 ForestRow("Denmark", 3123, estimate(0.83, 0.80, 0.86)),

@@ -24,6 +24,7 @@ from portal.organisations.invitations import invite
 from portal.organisations.roles import ConsortiumRole, Role, Verb
 from portal.registry.models import ModelVersion
 from tests import factories
+from tests.every_task import evaluated
 
 OK, SIGN_IN, FORBIDDEN, MISSING, METHOD = 200, "sign-in", 403, 404, 405
 AWAY, UNKNOWN = 302, 401
@@ -76,7 +77,10 @@ class World:
             "model-create": here | {"task": "binary"},
             "evaluation-submit": here | {"task": "binary"},
             "evaluation-check": here | {"task": "binary"},
-            "evaluation-curve": here | {"reference": self.evaluation.reference, "curve": "roc"},
+            **dict.fromkeys(
+                ("evaluation-curve", "evaluation-curve-table"),
+                here | {"reference": self.evaluation.reference, "curve": "roc"},
+            ),
         }
         if name in special:
             return special[name]
@@ -87,6 +91,8 @@ class World:
             return holder | {"invitation_id": self.invitation_id}
         if name in ("organisation-detail", "invitation-create"):
             return holder
+        if name.startswith("evaluation-case"):
+            return self.with_cases(name)
         if name.startswith("dataset-"):
             return slugs
         if name.startswith("model-version-") and name != "model-version-create":
@@ -96,6 +102,18 @@ class World:
         if name.startswith("evaluation-"):
             return here | {"reference": self.evaluation.reference}
         return {}
+
+    def with_cases(self, name: str) -> dict[str, Any]:
+        """An evaluation whose job wrote a table of cases, made when it is asked for."""
+        manager, named = self.people["manager"], self.people["named manager"]
+        assert manager is not None
+        assert named is not None
+        found = evaluated(manager, "heart-failure/alerts")
+        for shared in (found.dataset, found):
+            organisation = named.memberships.get().organisation
+            sharing.share(obj=shared, verbs=list(Verb), organisation=organisation, by=manager)
+        where = {"use_case": found.use_case, "reference": found.reference}
+        return where | ({"number": 1} if name == "evaluation-case" else {})
 
 
 PROVIDER = {
@@ -188,6 +206,7 @@ ADD = row(SIGN_IN, OK, FORBIDDEN, OK, OK, FORBIDDEN, OK, FORBIDDEN)
 CHANGE = row(SIGN_IN, MISSING, FORBIDDEN, OK, OK, FORBIDDEN, FORBIDDEN, MISSING)
 SHARE = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, OK, FORBIDDEN, FORBIDDEN, MISSING)
 UPLOADS = row(SIGN_IN, MISSING, MISSING, OK, OK, MISSING, MISSING, MISSING)
+CASES = row(MISSING, MISSING, MISSING, OK, OK, MISSING, MISSING, MISSING)
 SIGNED_IN = row(SIGN_IN, OK, OK, OK, OK, OK, OK, OK)
 LOG = row(SIGN_IN, *[FORBIDDEN] * 7, auditor=OK)
 HISTORY = row(SIGN_IN, MISSING, OK, OK, OK, MISSING, MISSING, MISSING, auditor=OK)
@@ -276,7 +295,11 @@ GET: dict[str, dict[str, Any]] = {
     "evaluation-retry": POST_ONLY,
     "evaluation-result": SEE,
     "evaluation-estimates": SEE,
+    "evaluation-estimates-table": SEE,
     "evaluation-curve": SEE,
+    "evaluation-curve-table": SEE,
+    "evaluation-cases": CASES,
+    "evaluation-case": CASES,
 }
 
 REFUSED = row(SIGN_IN, MISSING, FORBIDDEN, DONE, DONE, FORBIDDEN, FORBIDDEN, MISSING)

@@ -15,7 +15,7 @@ from django.urls import reverse
 from portal.accounts.models import User
 from portal.catalogue.actions import replace_variables
 from portal.catalogue.models import Dataset, Upload, Variable
-from portal.evaluations.views import csv_cell
+from portal.evaluations.result_views import csv_cell
 from portal.organisations.roles import Role
 from portal.registry.models import ModelVersion
 from tests import factories

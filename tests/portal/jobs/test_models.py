@@ -47,7 +47,7 @@ def stored(evaluation: Evaluation) -> StoredResult:
 
 def a_result(fingerprint: str = "a" * 64) -> StoredResult:
     return StoredResult.objects.create(
-        fingerprint=fingerprint, content=b"{}", sha256="b" * 64, summary={}
+        fingerprint=fingerprint, content=b"{}", sha256="b" * 64, summary="{}"
     )
 
 
