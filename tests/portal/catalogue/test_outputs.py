@@ -15,6 +15,8 @@ from portal.accounts.models import User
 from portal.catalogue.actions import receive_upload
 from portal.catalogue.models import Dataset, Table, Upload
 from portal.evaluations.actions import readiness
+from portal.evaluations.models import Evaluation
+from portal.evaluations.tasks import run_evaluation
 from portal.registry.models import ModelVersion
 from portal.usecase import use_cases
 from tests import factories
@@ -191,6 +193,14 @@ def test_the_pages_of_such_a_task_say_what_is_missing(person, client, alerts) ->
     assert "Everything is there." in client.get(check, chosen).content.decode()
     submit = reverse("evaluation-submit", kwargs={"use_case": "heart-failure", "task": "alerts"})
     assert client.post(submit, chosen).status_code == 302
+
+    run_evaluation(Evaluation.objects.get().pk)
+    evaluation = Evaluation.objects.get()
+    assert evaluation.status == "succeeded", evaluation.failure
+    summary = evaluation.summary
+    assert summary is not None
+    assert set(summary.inputs) == {"followup", "events", "alerts"}
+    assert client.get(evaluation.get_absolute_url()).status_code == 200
 
 
 def test_output_has_a_version_and_a_reference_table_has_none(person, alerts) -> None:

@@ -215,3 +215,19 @@ def test_nobody_sees_a_line_of_an_evaluation_that_is_not_theirs(person, evaluate
     assert (row.results.evaluations, row.results.datasets) == (1, 1)
     own = browse(person).context["entries"][0]
     assert (own.results.evaluations, own.results.datasets) == (10, 3)
+
+
+def test_a_use_case_without_a_section_works(person, monkeypatch) -> None:
+    for module in ("actions", "cards", "forms", "presentation"):
+        monkeypatch.setattr(f"portal.registry.{module}.card_model", lambda use_case: None)
+    version = factories.a_version(person, released=False)
+    client = client_of(person)
+    assert client.get(version.get_absolute_url()).context["card"] is None
+    edit = reverse(
+        "model-version-edit",
+        kwargs={"use_case": "ckd", "slug": version.model.slug, "version": version.version},
+    )
+    assert "Kidney model" not in client.get(edit).content.decode()
+    assert names(browse(person, "ckd")) == [version.model.name]
+    with pytest.raises(ValueError, match="Nothing takes these facts"):
+        factories.a_version(person, version.model, version="2.0.0", card={"approach": "equation"})
