@@ -37,8 +37,9 @@ class Facet:
     key: str
     """Its name in the address."""
     title: str | StrPromise
-    value: Combinable
-    """The property of a row, as text; or as a list of texts, of which each counts."""
+    value: Combinable | QuerySet[Any, Any]
+    """The property of a row, as text; or as a list of texts, of which each counts; or where the
+    texts stand in rows of their own: a query of (key of the row, text), each pair once."""
     condition: Callable[[Sequence[str]], Q]
     """The rows that have any of the values."""
     labels: Mapping[str, str | StrPromise] | None = None
@@ -188,7 +189,11 @@ def count(
     total : int
         The rows that all the choices leave.
     """
-    values = {f"value_{number}": facet.value for number, facet in enumerate(facets)}
+    values = {
+        f"value_{number}": facet.value
+        for number, facet in enumerate(facets)
+        if not isinstance(facet.value, QuerySet)
+    }
     passes = {
         f"passes_{number}": ExpressionWrapper(
             facet.condition(chosen[facet.key]), output_field=BooleanField()
@@ -196,17 +201,21 @@ def count(
         for number, facet in enumerate(facets)
         if facet.key in chosen
     }
-    named = rows.order_by().annotate(**values, **passes).values_list(*values, *passes)
+    named = rows.order_by().annotate(row_key=F("pk"), **values, **passes)
     counts: dict[str, dict[str, int]] = {facet.key: {} for facet in facets}
     try:
-        sql, params = named.query.sql_with_params()
+        sql, params = named.values_list("row_key", *values, *passes).query.sql_with_params()
     except EmptyResultSet:  # of somebody who sees nothing
         return counts, 0
     parts = [f"SELECT -1, NULL, count(*) FROM seen{_where(passes)}"]  # noqa: S608 - our own names
     for number, facet in enumerate(facets):
         others = [name for name in passes if name != f"passes_{number}"]
         source, value = "seen", f"value_{number}"
-        if facet.many:
+        if isinstance(facet.value, QuerySet):
+            pairs, more = facet.value.query.sql_with_params()
+            source, value = f"seen JOIN ({pairs}) AS pair (row_key, one) USING (row_key)", "one"
+            params += more
+        elif facet.many:
             source, value = f"seen, unnest(value_{number}) AS one", "one"
         parts.append(
             f"SELECT {number}, {value}, count(*) FROM {source}{_where(others)} GROUP BY {value}"  # noqa: S608

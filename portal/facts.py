@@ -6,6 +6,7 @@ fields how to show, edit, search and check it; a use case without one has nothin
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -75,7 +76,7 @@ class Facts(models.Model):
         """What the row is about, as the title of its section."""
         return capfirst(str(self._meta.verbose_name))
 
-    @property
+    @functools.cached_property
     def shown(self) -> list[Fact]:
         """The facts of lists and cards that are stated."""
         return [fact for fact in self.facts(self.columns) if fact.text]

@@ -29,6 +29,17 @@ def page_of(request: HttpRequest, rows: QuerySet[Any, Any], *, total: int | None
     return paginator.get_page(request.GET.get("page"))
 
 
+def fetched(page: Page, rows: QuerySet[Any, Any]) -> list[Any]:
+    """The rows of ``page`` as ``rows`` fetches them, in its order, once their keys are known.
+
+    So joins and subqueries are made for a page of rows, and not for all of them before the cut.
+    """
+    cut: Any = page.object_list
+    found = list(rows.filter(pk__in=list(cut.values_list("pk", flat=True))))
+    page.object_list = found
+    return found
+
+
 def sort_of(request: HttpRequest, sorts: Collection[str]) -> str:
     """The order that the address asks for; the first there is for one that is not known."""
     asked = request.GET.get("sort", "")

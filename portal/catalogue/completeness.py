@@ -36,8 +36,13 @@ class Completeness:
 
     filled: int
     possible: int
-    missing: list[str]
-    """The labels of what is not described."""
+    absent: list[Field[Any, Any] | None]
+    """The fields that are not described; None is the data dictionary."""
+
+    @property
+    def missing(self) -> list[str]:
+        """What is not described, in words."""
+        return [label_of(field) if field else _("Data dictionary") for field in self.absent]
 
     @property
     def percent(self) -> int:
@@ -56,19 +61,19 @@ def for_completeness(datasets: QuerySet[Dataset]) -> QuerySet[Dataset]:
 def completeness(dataset: Dataset) -> Completeness:
     """How much of a dataset's metadata, profile and data dictionary is there."""
     stated = list(_stated(dataset))
-    missing = [label for label, is_stated in stated if not is_stated]
-    return Completeness(len(stated) - len(missing), len(stated), missing)
+    absent = [field for field, is_stated in stated if not is_stated]
+    return Completeness(len(stated) - len(absent), len(stated), absent)
 
 
-def _stated(dataset: Dataset) -> Iterator[tuple[str, bool]]:
+def _stated(dataset: Dataset) -> Iterator[tuple[Field[Any, Any] | None, bool]]:
     for name in OPTIONAL:
         field: Field[Any, Any] = Dataset._meta.get_field(name)  # type: ignore[assignment]
-        yield label_of(field), getattr(dataset, name) not in (None, "", [])
+        yield field, getattr(dataset, name) not in (None, "", [])
     has_dictionary = getattr(dataset, "has_dictionary", None)
     if has_dictionary is None:
         has_dictionary = dataset.variables.exists()
-    yield _("Data dictionary"), has_dictionary
+    yield None, has_dictionary
     model, profile = profile_model(dataset.declared), profile_of(dataset)
     for field in model.stated_fields() if model else ():
         if profile is None or profile.applies(field.name):
-            yield label_of(field), getattr(profile, field.name, None) not in (None, "", [])
+            yield field, getattr(profile, field.name, None) not in (None, "", [])

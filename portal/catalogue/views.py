@@ -36,7 +36,7 @@ from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
-from portal.pagination import page_of, sort_of, words_of
+from portal.pagination import fetched, page_of, sort_of, words_of
 from portal.registry.models import ModelVersion
 from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
@@ -53,15 +53,14 @@ def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpR
     if use_case is not None:
         rows = rows.of(use_case)
     found = filtered(request, rows, dataset_facets(use_case))
-    shown = for_completeness(found.rows)
-    page = page_of(request, shown.order_by(*SORTS[sort][1]), total=found.total)
+    order = SORTS[sort][1]
+    page = page_of(request, found.rows.order_by(*order), total=found.total)
+    datasets = fetched(page, for_completeness(Dataset.objects.order_by(*order)))
     context = {
         "use_case": use_case,
         "section": "datasets",
         "page": page,
-        "entries": [
-            (dataset, profile_of(dataset), completeness(dataset)) for dataset in page.object_list
-        ],
+        "entries": [(dataset, profile_of(dataset), completeness(dataset)) for dataset in datasets],
         "found": found,
         "words": words,
         "sort": sort,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Concat
 from django.utils.translation import gettext, pgettext_lazy
@@ -63,12 +62,11 @@ def _of_any_task(values: Sequence[str]) -> Q:
 
 def _of_versions(key: str, title: StrPromise, name: str, choices: Any) -> Facet:
     """A facet of what a model's versions are; drafts are their developers' own matter."""
-    told = ModelVersion.objects.told().filter(model=OuterRef("pk")).order_by()
+    told = ModelVersion.objects.told().order_by()
+
+    def condition(values: Sequence[str]) -> Q:
+        return Q(Exists(told.filter(model=OuterRef("pk"), **{f"{name}__in": list(values)})))
+
     return Facet(
-        key,
-        title,
-        ArraySubquery(told.values(name).distinct()),
-        lambda values: Q(Exists(told.filter(**{f"{name}__in": list(values)}))),
-        labels=dict(choices),
-        many=True,
+        key, title, told.values_list("model", name).distinct(), condition, labels=dict(choices)
     )

@@ -19,7 +19,7 @@ from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import share, shared_with, verbs_allowed
-from portal.pagination import page_of, sort_of, words_of
+from portal.pagination import fetched, page_of, sort_of, words_of
 from portal.registry import actions
 from portal.registry.cards import card_of
 from portal.registry.facets import SORTS, model_facets
@@ -44,14 +44,16 @@ def model_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpRes
     if use_case is not None:
         rows = rows.of(use_case)
     found = filtered(request, rows, model_facets(use_case))
-    shown = found.rows.select_related("organisation").prefetch_related(told_versions())
-    page = page_of(request, shown.order_by(*SORTS[sort][1]), total=found.total)
-    results = results_of(page.object_list, request.user)
+    order = SORTS[sort][1]
+    page = page_of(request, found.rows.order_by(*order), total=found.total)
+    whole = Model.objects.select_related("organisation").prefetch_related(told_versions())
+    models = fetched(page, whole.order_by(*order))
+    results = results_of(models, request.user)
     context = {
         "use_case": use_case,
         "section": "models",
         "page": page,
-        "entries": [listed_model(model, results) for model in page.object_list],
+        "entries": [listed_model(model, results) for model in models],
         "found": found,
         "words": words,
         "sort": sort,
