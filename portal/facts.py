@@ -191,7 +191,9 @@ def in_words(field: models.Field[Any, Any], value: Any, unit: object = "") -> st
     if field.choices:
         return str(dict(field.flatchoices).get(value, value))
     text = _span(value) if isinstance(value, Range) else _plain(value)
-    return f"{text} {unit}".strip() if text else ""
+    if not text:
+        return ""
+    return f"{text}{unit}" if str(unit) == "%" else f"{text} {unit}".strip()
 
 
 def _span(value: Range[Any]) -> str:

@@ -126,11 +126,14 @@ def test_the_data_dictionary_is_searched(person, client) -> None:
 def test_a_released_version_shows_the_section_of_its_use_case(person, client) -> None:
     model = factories.a_model(person, use_case="heart-failure", task="alerts")
     version = factories.a_version(
-        person, model, card={"sensors_needed": ["hrv"], "claimed_burden": 1.5}
+        person,
+        model,
+        card={"sensors_needed": ["hrv"], "claimed_burden": 1.5, "claimed_sensitivity": 70},
     )
     page = client.get(version.get_absolute_url()).content.decode()
     assert "Alert algorithm" in page
     assert "Heart rate variability" in page
     assert "1.5 per patient-year" in page
+    assert "<dd>70%</dd>" in page
     assert page.count("Not stated.") >= 3
     assert ModelVersion.objects.get().status == "released"
