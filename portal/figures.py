@@ -307,7 +307,7 @@ def forest(
     pooled = None
     if column in SITE_COLUMNS:
         pooled = next((p for p in result.pooled if (p.measure, p.at) == (measure, at)), None)
-    low, high = _ends([row.estimate for row in rows], overall, pooled)
+    low, high = forest_ends([*(row.estimate for row in rows), overall, pooled])
     return Forest(rows=rows, overall=overall, pooled=pooled, low=low, high=high)
 
 
@@ -317,17 +317,18 @@ def _by_number(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
-def _ends(
-    estimates: Sequence[Estimate], overall: Estimate | None, pooled: Pooled | None
-) -> tuple[float, float]:
-    """The ends of the axis: values always, intervals up to three typical widths beyond."""
-    entries = [*estimates, *(entry for entry in (overall, pooled) if entry is not None)]
+def forest_ends(drawn: Sequence[Estimate | Pooled | None]) -> tuple[float, float]:
+    """The ends of a forest's axis: values always, intervals up to three typical widths beyond."""
+    entries = [entry for entry in drawn if entry is not None]
     values = [entry.value for entry in entries if entry.value is not None]
     if not values:
         return 0.0, 1.0
     ends = [end for entry in entries for end in (entry.lower, entry.upper) if end is not None]
-    if pooled is not None:
-        ends += [e for e in (pooled.prediction_lower, pooled.prediction_upper) if e is not None]
+    for entry in entries:
+        # Only what is pooled has a prediction interval.
+        for name in ("prediction_lower", "prediction_upper"):
+            if (end := getattr(entry, name, None)) is not None:
+                ends.append(end)
     widths = sorted(
         entry.upper - entry.lower
         for entry in entries

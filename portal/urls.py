@@ -18,6 +18,8 @@ in_a_use_case: list[URLPattern | URLResolver] = [
     path("datasets/", include("portal.catalogue.urls")),
     path("models/", include("portal.registry.urls")),
     path("results/", include("portal.evaluations.urls")),
+    path("studies/", include("portal.studies.urls")),
+    path("published/", include("portal.studies.public_urls")),
 ]
 
 urlpatterns = [

@@ -15,7 +15,7 @@ from portal.evaluations.actions import cancel_evaluation, protocol_reasons
 from portal.evaluations.models import Evaluation
 from portal.jobs.models import UNFINISHED
 from portal.organisations.models import Appointment, Organisation
-from portal.organisations.roles import ConsortiumRole, Role
+from portal.organisations.roles import Duty
 from portal.registry.models import ModelVersion
 from portal.studies.models import (
     MOST_CELLS,
@@ -40,9 +40,9 @@ class StudyRefused(Exception):  # noqa: N818 - a refusal is an answer, not a fau
 
 def may_coordinate(user: User, organisation: Organisation) -> bool:
     """Whether ``user`` makes and runs studies for ``organisation``."""
-    return Appointment.objects.holds(
-        user, ConsortiumRole.COORDINATOR
-    ) and Organisation.objects.where_member(user, Role.CONTRIBUTOR).contains(organisation)
+    return Appointment.objects.may(user, Duty.LEAD_STUDIES) and (
+        Organisation.objects.where_may(user, Duty.ADD).contains(organisation)
+    )
 
 
 def require_coordinator(study: Study, by: User) -> None:

@@ -23,7 +23,8 @@ from portal.organisations.actions import suspend_membership
 from portal.organisations.invitations import invite
 from portal.organisations.roles import ConsortiumRole, Role, Verb
 from portal.registry.models import ModelVersion
-from tests import factories
+from portal.studies.publishing import publish_study
+from tests import factories, studies
 from tests.every_task import evaluated
 
 OK, SIGN_IN, FORBIDDEN, MISSING, METHOD = 200, "sign-in", 403, 404, 405
@@ -49,6 +50,30 @@ class World:
     invitation_token: str
     session_id: int
     token: str
+    members: studies.Partners
+
+    def study(self, name: str) -> dict[str, Any]:
+        """A study of the organisation, with one dataset of the named one, where ``name`` acts."""
+        here = {"use_case": "ckd"}
+        if name in ("study-detail", "study-publish", "study-retry") or name.endswith(
+            ("estimates", "pooled", "report")
+        ) or name.startswith("publication-"):  # fmt: skip
+            study = studies.a_finished_study(self.members, failures=1)
+        elif name in ("study-answer", "study-start"):
+            study = studies.an_inviting_study(self.members)
+            if name == "study-start":
+                studies.accept(study, self.members.holders)
+        else:
+            study = studies.a_draft(self.members.coordinator)
+        where = here | {"reference": study.reference}
+        if name.startswith("publication-"):
+            published = publish_study(study=study, by=self.members.coordinator)
+            return here | {"slug": published.slug}
+        if name == "study-answer":
+            return where | {"invitation": study.invitations.get(status="waiting").pk}
+        if name == "study-retry":
+            return where | {"cell": study.cells.get(evaluation__status="failed").pk}
+        return where
 
     def arguments(self, name: str) -> dict[str, Any]:
         """What the address called ``name`` needs."""
@@ -81,6 +106,8 @@ class World:
                 ("evaluation-curve", "evaluation-curve-table"),
                 here | {"reference": self.evaluation.reference, "curve": "roc"},
             ),
+            "study-list": here,
+            "study-create": here | {"task": "binary"},
         }
         if name in special:
             return special[name]
@@ -93,6 +120,8 @@ class World:
             return holder
         if name.startswith("evaluation-case"):
             return self.with_cases(name)
+        if name.startswith(("study-", "publication-")):
+            return self.study(name)
         if name.startswith("dataset-"):
             return slugs
         if name.startswith("model-version-") and name != "model-version-create":
@@ -143,6 +172,9 @@ def world(db: None, media: object, settings: Any) -> World:
     invitation, token = invite(
         organisation=holder, email="somebody@example.org", role=Role.VIEWER, by=manager
     )
+    lead, partner = factories.a_coordinator(holder), factories.a_person(named, Role.MANAGER)
+    theirs = factories.a_ready_dataset(partner, version)
+    sharing.share(obj=theirs, verbs=[Verb.VIEW], organisation=holder, by=partner)
     return World(
         people={
             "anonymous": None,
@@ -150,6 +182,7 @@ def world(db: None, media: object, settings: Any) -> World:
             "viewer": factories.a_person(holder, Role.VIEWER),
             "contributor": factories.a_person(holder, Role.CONTRIBUTOR),
             "manager": manager,
+            "lead": lead,
             "named viewer": factories.a_person(named, Role.VIEWER),
             "named contributor": factories.a_person(named, Role.CONTRIBUTOR),
             "named manager": factories.a_person(named, Role.MANAGER),
@@ -171,6 +204,7 @@ def world(db: None, media: object, settings: Any) -> World:
             user=manager, ip="192.0.2.1", session_key="elsewhere"
         ).pk,
         token=create_token(name="Program", scope="read", days=30, by=manager)[0].pk,
+        members=studies.Partners(lead, manager, [manager, partner], [version], [dataset, theirs]),
     )
 
 
@@ -180,18 +214,24 @@ def row(
 ) -> dict[str, Any]:  # fmt: skip
     """What each kind of person gets.
 
-    A contributor of the named organisation gets what its manager gets; who is suspended, or holds
-    a role across the consortium alone, what an administrator gets, who is in no organisation
-    either. ``others`` says where that is not so.
+    The lead, a contributor who coordinates studies, gets what a contributor gets, and a
+    contributor of the named organisation what its manager gets; who is suspended, or holds a role
+    across the consortium alone, what an administrator gets, who is in no organisation either.
+    ``others`` says where that is not so.
     """
     nowhere = ("suspended", "coordinator", "access body", "auditor")
-    assert set(others) <= {"named_contributor", *(kind.replace(" ", "_") for kind in nowhere)}
+    assert set(others) <= {
+        "lead",
+        "named_contributor",
+        *(kind.replace(" ", "_") for kind in nowhere),
+    }
     return {
         "anonymous": anonymous,
         "outsider": outsider,
         "viewer": viewer,
         "contributor": contributor,
         "manager": manager,
+        "lead": others.get("lead", contributor),
         "named viewer": named_viewer,
         "named contributor": others.get("named_contributor", named_manager),
         "named manager": named_manager,
@@ -215,6 +255,9 @@ POST_ONLY = row(SIGN_IN, *[METHOD] * 7)
 ASKED_AGAIN = row(SIGN_IN, *[CONFIRM] * 7)
 NOBODY_HAS_ONE = row(SIGN_IN, *[MISSING] * 7)
 MANAGERS_OWN = row(SIGN_IN, MISSING, MISSING, MISSING, DONE, MISSING, MISSING, MISSING)
+LEADS = row(SIGN_IN, *[FORBIDDEN] * 7, lead=OK)
+PLANS = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, FORBIDDEN, MISSING, MISSING, MISSING, lead=OK)
+RUNS = PLANS | dict.fromkeys(["named viewer", "named contributor", "named manager"], FORBIDDEN)
 
 GET: dict[str, dict[str, Any]] = {
     "home": EVERYONE,
@@ -300,26 +343,45 @@ GET: dict[str, dict[str, Any]] = {
     "evaluation-curve-table": SEE,
     "evaluation-cases": CASES,
     "evaluation-case": CASES,
+    "study-list": EVERYONE,
+    "study-create": LEADS,
+    "study-detail": SEE,
+    "study-edit": PLANS,
+    "study-invite": PLANS,
+    "study-withdraw": PLANS,
+    "study-send": POST_ONLY,
+    "study-answer": POST_ONLY,
+    "study-start": POST_ONLY,
+    "study-retry": POST_ONLY,
+    "study-publish": RUNS,
+    "study-estimates": SEE,
+    "study-pooled": SEE,
+    "study-report": SEE,
+    "publication-detail": EVERYONE,
+    "publication-estimates": EVERYONE,
+    "publication-pooled": EVERYONE,
+    "publication-report": EVERYONE,
+    "publication-notice": LEADS,
 }
 
 REFUSED = row(SIGN_IN, MISSING, FORBIDDEN, DONE, DONE, FORBIDDEN, FORBIDDEN, MISSING)
 MANAGE = PEOPLE | {"manager": DONE}
 POST: dict[str, dict[str, Any]] = {
     "dataset-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
-    | {"named contributor": DONE, "named manager": DONE},
+    | {"lead": DONE, "named contributor": DONE, "named manager": DONE},
     "dataset-edit": REFUSED,
-    "dataset-share": REFUSED | {"contributor": FORBIDDEN},
+    "dataset-share": REFUSED | {"contributor": FORBIDDEN, "lead": FORBIDDEN},
     "table-upload": REFUSED,
-    "upload-cancel": UPLOADS | {"contributor": DONE, "manager": DONE},
+    "upload-cancel": UPLOADS | {"contributor": DONE, "lead": DONE, "manager": DONE},
     "model-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
-    | {"named contributor": DONE, "named manager": DONE},
-    "model-share": REFUSED | {"contributor": FORBIDDEN},
+    | {"lead": DONE, "named contributor": DONE, "named manager": DONE},
+    "model-share": REFUSED | {"contributor": FORBIDDEN, "lead": FORBIDDEN},
     "model-version-create": REFUSED,
     "model-version-edit": REFUSED,
-    "model-version-release": REFUSED | {"contributor": FORBIDDEN},
-    "model-version-retire": REFUSED | {"contributor": FORBIDDEN},
+    "model-version-release": REFUSED | {"contributor": FORBIDDEN, "lead": FORBIDDEN},
+    "model-version-retire": REFUSED | {"contributor": FORBIDDEN, "lead": FORBIDDEN},
     "evaluation-submit": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
-    | {"named contributor": DONE, "named manager": DONE},
+    | {"lead": DONE, "named contributor": DONE, "named manager": DONE},
     "evaluation-cancel": REFUSED,
     "evaluation-retry": REFUSED,
     "membership-change": MANAGE,
@@ -355,6 +417,16 @@ POST: dict[str, dict[str, Any]] = {
     "mfa_generate_recovery_codes": ASKED_AGAIN,
     "mfa_download_recovery_codes": NOBODY_HAS_ONE,
     "api-me": dict.fromkeys(EVERYONE, UNKNOWN),
+    "study-create": LEADS | {"lead": DONE},
+    "study-edit": PLANS | {"lead": DONE},
+    "study-invite": PLANS | {"lead": DONE},
+    "study-withdraw": PLANS | {"lead": DONE},
+    "study-send": PLANS | {"lead": DONE},
+    "study-answer": RUNS | {"lead": FORBIDDEN, "named contributor": DONE, "named manager": DONE},
+    "study-start": RUNS | {"lead": DONE},
+    "study-retry": RUNS | {"lead": DONE},
+    "study-publish": RUNS | {"lead": DONE},
+    "publication-notice": LEADS | {"lead": DONE},
     "sign-in": dict.fromkeys(EVERYONE, DONE),
     "sign-out": dict.fromkeys(EVERYONE, DONE),
 }  # fmt: skip
@@ -441,7 +513,7 @@ def test_nothing_of_another_organisation_shows_in_lists_or_counts(world: World, 
     secrets = (world.dataset.title, world.version.model.name, world.evaluation.reference)
     for name in ("home", "my-work", "all-dataset-list", "all-model-list", "all-evaluation-list",
                  "use-case-overview", "dataset-list", "model-list", "evaluation-list",
-                 "evaluation-submit"):  # fmt: skip
+                 "evaluation-submit", "study-list"):  # fmt: skip
         response = client.get(reverse(name, kwargs=world.arguments(name)), {"page": "1"})
         text = response.content.decode()
         for secret in secrets:

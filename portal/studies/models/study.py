@@ -18,7 +18,7 @@ from portal.catalogue.models import Dataset
 from portal.evaluations.models import new_reference
 from portal.jobs.models import UNFINISHED
 from portal.organisations.models import Appointment, Organisation
-from portal.organisations.roles import ConsortiumRole, Role
+from portal.organisations.roles import Duty
 from portal.registry.models import ModelVersion
 from portal.studies.states import MOVES, OPEN, STARTED, InvitationStatus, StudyStatus
 from portal.triggers import any_changed
@@ -63,11 +63,13 @@ class StudyQuerySet(models.QuerySet["Study"]):
 
     def coordinated_by(self, user: User | AnonymousUser) -> Self:
         """Studies that ``user`` may invite for, start, withdraw and publish."""
-        if not Appointment.objects.holds(user, ConsortiumRole.COORDINATOR):
+        if not Appointment.objects.may(user, Duty.LEAD_STUDIES):
             return self.none()
-        return self.filter(
-            organisation__in=Organisation.objects.where_member(user, Role.CONTRIBUTOR)
-        )
+        return self.filter(organisation__in=Organisation.objects.where_may(user, Duty.ADD))
+
+    def for_list(self) -> Self:
+        """With what a row of a list shows, in two queries."""
+        return self.select_related("organisation").prefetch_related("invitations")
 
     def to_settle(self) -> Self:
         """Running studies of which every cell has ended."""
@@ -194,6 +196,16 @@ class Study(models.Model):
     def frozen_protocol(self) -> Protocol:
         """The protocol as the task's evaluation takes it."""
         return self.declared_task.protocol.model_validate(self.protocol)
+
+    @property
+    def dataset_count(self) -> int:
+        """How many datasets are invited; with :meth:`StudyQuerySet.for_list` without a query."""
+        return sum(1 for found in self.invitations.all() if found.dataset_id)
+
+    @property
+    def version_count(self) -> int:
+        """How many model versions are invited."""
+        return sum(1 for found in self.invitations.all() if found.model_version_id)
 
     @property
     def state(self) -> StudyStatus:

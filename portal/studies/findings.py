@@ -1,0 +1,142 @@
+"""What a study found, in words that its intervals allow.
+
+The rules speak of one measure, the task's leading one, and say no more than this:
+
+1. no cell gave a result, or none an estimate: that;
+2. one site: that it is one site;
+3. one model: its average over the sites with its interval, or the range where nothing is pooled;
+4. several models, pooled over the same sites: that two of them differ where their intervals do not
+   meet, and otherwise that they are not shown to differ;
+5. several models over different sites: the range, for a difference could be one of sites.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.showcase.numbers import interval, measured
+from portal.studies.report import Choice, FindingEntry, ModelEntry, Report
+
+if TYPE_CHECKING:
+    from portal.result import Estimate, Pooled
+    from portal.usecase import Measure
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A model's values of the leading measure."""
+
+    name: str
+    sites: dict[str, Estimate]
+    """By site, those that have a value."""
+    pooled: Pooled | None
+
+
+def find(report: Report) -> FindingEntry:
+    """The title of the study's page, and a sentence for each thing to know about it."""
+    if not any(cell.status == "succeeded" for cell in report.cells):
+        return FindingEntry(title=_("No cell of the study gave a result"))
+    choice = report.choices[0]
+    measure = report.measure(choice.measure)
+    seen = [found for model in report.models if (found := _seen(report, model, choice)).sites]
+    if not seen:
+        title = _("%(measure)s could not be estimated at any site") % {"measure": choice.label}
+        return FindingEntry(title=title)
+    sentences = [_sentence(found, measure) for found in seen if found.pooled is not None]
+    missing = len(report.cells) - sum(len(found.sites) for found in seen)
+    if missing:
+        sentences.append(
+            ngettext(
+                "%(missing)d of %(cells)d cells gives no such number.",
+                "%(missing)d of %(cells)d cells give no such number.",
+                missing,
+            )
+            % {"missing": missing, "cells": len(report.cells)}
+        )
+    return FindingEntry(title=_title(seen, choice, measure), sentences=sentences)
+
+
+def model_name(report: Report, model: ModelEntry) -> str:
+    """The model's name, with its version where two versions of it take part."""
+    names = [other.name for other in report.models]
+    return model.label if names.count(model.name) > 1 else model.name
+
+
+def _seen(report: Report, model: ModelEntry, choice: Choice) -> _Seen:
+    sites = {}
+    for site in report.sites:
+        estimate = report.cell(model.key, site.key).overall(choice.measure, choice.at)
+        if estimate is not None and estimate.value is not None:
+            sites[site.key] = estimate
+    pooled = report.pooled_estimate(model.key, choice)
+    has_interval = pooled is not None and None not in (pooled.value, pooled.lower, pooled.upper)
+    return _Seen(model_name(report, model), sites, pooled if has_interval else None)
+
+
+def _title(seen: list[_Seen], choice: Choice, measure: Measure) -> str:
+    sites = {site for found in seen for site in found.sites}
+    facts = {"measure": choice.label, "sites": len(sites), "models": len(seen)}
+    if len(sites) == 1:
+        return _("%(measure)s is known from one site only") % facts
+    if len(seen) == 1 and (pooled := seen[0].pooled) is not None:
+        return _("%(measure)s averages %(value)s over %(sites)d sites (95%% CI %(interval)s)") % (
+            facts
+            | {
+                "value": measured(pooled.value, measure),
+                "interval": interval(pooled, measure),
+                "sites": pooled.sites,
+            }
+        )
+    if len(seen) > 1 and (ends := _ends(seen)) is not None:
+        best, worst = ends
+        facts |= {"best": best.name, "worst": worst.name}
+        if _apart(best, worst):
+            return _("%(measure)s is higher for %(best)s than for %(worst)s over %(sites)d "
+                     "sites") % facts  # fmt: skip
+        if len(seen) == 2:
+            return _("The two models are not shown to differ in %(measure)s over %(sites)d "
+                     "sites") % facts  # fmt: skip
+        return _("The %(models)d models are not shown to differ in %(measure)s over %(sites)d "
+                 "sites") % facts  # fmt: skip
+    values = [found.value for one in seen for found in one.sites.values()]
+    known = [value for value in values if value is not None]
+    facts |= {"low": measured(min(known), measure), "high": measured(max(known), measure)}
+    return _("%(measure)s ranges from %(low)s to %(high)s over %(sites)d sites") % facts
+
+
+def _ends(seen: list[_Seen]) -> tuple[_Seen, _Seen] | None:
+    """The models with the highest and the lowest average, if all are over the same sites."""
+    if len({tuple(sorted(found.sites)) for found in seen}) > 1:
+        return None
+    pooled = [(found.pooled.value or 0.0, found) for found in seen if found.pooled is not None]
+    if len(pooled) < len(seen):
+        return None
+    ordered = sorted(pooled, key=lambda pair: pair[0])
+    return ordered[-1][1], ordered[0][1]
+
+
+def _apart(best: _Seen, worst: _Seen) -> bool:
+    lower = best.pooled.lower if best.pooled else None
+    upper = worst.pooled.upper if worst.pooled else None
+    return lower is not None and upper is not None and lower > upper
+
+
+def _sentence(found: _Seen, measure: Measure) -> str:
+    pooled = found.pooled
+    if pooled is None:
+        return ""
+    facts = {
+        "model": found.name,
+        "value": measured(pooled.value, measure),
+        "interval": interval(pooled, measure),
+        "low": measured(pooled.prediction_lower, measure),
+        "high": measured(pooled.prediction_upper, measure),
+    }
+    if pooled.prediction_lower is None or pooled.prediction_upper is None:
+        return _("%(model)s: %(value)s on average (95%% CI %(interval)s).") % facts
+    return _("%(model)s: %(value)s on average (95%% CI %(interval)s); at a further site like these "
+             "expect %(low)s to %(high)s.") % facts  # fmt: skip

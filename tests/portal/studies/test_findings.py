@@ -1,0 +1,145 @@
+"""The title of a study: each rule, and never more than the intervals allow."""
+
+from __future__ import annotations
+
+import math
+
+from portal.result import Estimate, Pooled
+from portal.studies.findings import find
+from portal.studies.report import (
+    CellEntry,
+    Choice,
+    Invited,
+    MeasureEntry,
+    ModelEntry,
+    PooledEntry,
+    ProtocolEntry,
+    Report,
+    SiteEntry,
+)
+
+AUROC = MeasureEntry(key="auroc", label="AUROC", explanation="", low=0.5, high=1, reference=0.5)
+
+
+def estimate(value: float | None) -> Estimate:
+    if value is None:
+        return Estimate(measure="auroc", method="DeLong", unavailable="Too few events.")
+    return Estimate(
+        measure="auroc", method="DeLong", value=value, lower=value - 0.05, upper=value + 0.05
+    )
+
+
+def pooled(value: float, half: float, sites: int) -> Pooled:
+    return Pooled(
+        measure="auroc", scale="logit", value=value, lower=value - half, upper=value + half,
+        prediction_lower=value - 2 * half, prediction_upper=value + 2 * half, sites=sites,
+        method="REML",
+    )  # fmt: skip
+
+
+def report(
+    values: dict[str, list[float | None]],
+    over: dict[str, Pooled] | None = None,
+    names: dict[str, str] | None = None,
+) -> Report:
+    """Models by key, with their value at each site; None: not estimated; NaN: failed."""
+    sites = max(len(found) for found in values.values())
+    cells = []
+    for model, found in values.items():
+        for number, value in enumerate(found):
+            if value is not None and math.isnan(value):
+                cells.append(
+                    CellEntry(model=model, site=f"s{number}", status="failed", reasons=["No."])
+                )
+                continue
+            cells.append(
+                CellEntry(
+                    model=model,
+                    site=f"s{number}",
+                    status="succeeded",
+                    estimates=[estimate(value)],
+                )
+            )
+    return Report(
+        use_case="ckd", task="binary", task_title="Risk", counted="Patients", title="T",
+        question="Q", coordinated_by="O", started_at=None, finished_at=None,
+        protocol=ProtocolEntry(values={}, lines=[], sha256=""),
+        invited=Invited(datasets=sites, model_versions=len(values)), partners=[],
+        models=[
+            ModelEntry(key=key, name=(names or {}).get(key, key), version="1.0.0", developer="D")
+            for key in values
+        ],
+        sites=[
+            SiteEntry(key=f"s{n}", title=f"S{n}", holder="H", country="DK", is_synthetic=True)
+            for n in range(sites)
+        ],
+        cells=cells,
+        pooled=[
+            PooledEntry(model=key, estimates=[entry]) for key, entry in (over or {}).items()
+        ],
+        measures=[AUROC],
+        choices=[Choice(measure="auroc", label="AUROC")],
+    )  # fmt: skip
+
+
+NAN = float("nan")
+
+
+def test_nothing_came_out() -> None:
+    assert find(report({"A": [NAN, NAN]})).title == "No cell of the study gave a result"
+    title = find(report({"A": [None, NAN]})).title
+    assert title == "AUROC could not be estimated at any site"
+
+
+def test_one_site_says_nothing_about_others() -> None:
+    found = find(report({"A": [0.8], "B": [0.7]}))
+    assert found.title == "AUROC is known from one site only"
+
+
+def test_one_model_has_its_average_with_the_interval() -> None:
+    found = find(report({"A": [0.8, 0.84, 0.79]}, {"A": pooled(0.81, 0.03, 3)}))
+    assert found.title == "AUROC averages 0.810 over 3 sites (95% CI 0.780 to 0.840)"
+    assert found.sentences == [
+        "A: 0.810 on average (95% CI 0.780 to 0.840); at a further site like these expect 0.750 "
+        "to 0.870."
+    ]
+
+
+def test_where_nothing_is_pooled_the_range_is_said() -> None:
+    found = find(report({"A": [0.8, 0.84]}))
+    assert found.title == "AUROC ranges from 0.800 to 0.840 over 2 sites"
+    assert found.sentences == []
+
+
+def test_models_differ_where_their_intervals_do_not_meet() -> None:
+    values: dict[str, list[float | None]] = {"A": [0.8, 0.84], "B": [0.7, 0.72]}
+    apart = {"A": pooled(0.82, 0.02, 2), "B": pooled(0.71, 0.02, 2)}
+    title = "AUROC is higher for A than for B over 2 sites"
+    assert find(report(values, apart)).title == title
+    touching = apart | {"B": pooled(0.71, 0.1, 2)}
+    title = "The two models are not shown to differ in AUROC over 2 sites"
+    assert find(report(values, touching)).title == title
+
+
+def test_of_three_models_the_ends_are_compared() -> None:
+    values: dict[str, list[float | None]] = {"A": [0.8, 0.8], "B": [0.7, 0.7], "C": [0.75, 0.75]}
+    over = {"A": pooled(0.8, 0.06, 2), "B": pooled(0.7, 0.06, 2), "C": pooled(0.75, 0.06, 2)}
+    title = "The 3 models are not shown to differ in AUROC over 2 sites"
+    assert find(report(values, over)).title == title
+    over |= {"A": pooled(0.8, 0.02, 2), "B": pooled(0.7, 0.02, 2)}
+    assert find(report(values, over)).title == "AUROC is higher for A than for B over 2 sites"
+
+
+def test_models_over_other_sites_are_not_compared() -> None:
+    values: dict[str, list[float | None]] = {"A": [0.8, 0.84, 0.9], "B": [0.7, 0.72, NAN]}
+    over = {"A": pooled(0.85, 0.02, 3), "B": pooled(0.71, 0.02, 2)}
+    found = find(report(values, over))
+    assert found.title == "AUROC ranges from 0.700 to 0.900 over 3 sites"
+    assert found.sentences[-1] == "1 of 6 cells gives no such number."
+
+
+def test_two_versions_of_a_model_are_told_apart() -> None:
+    values: dict[str, list[float | None]] = {"A": [0.8, 0.84], "B": [0.7, 0.72]}
+    over = {"A": pooled(0.82, 0.02, 2), "B": pooled(0.71, 0.02, 2)}
+    found = find(report(values, over, names={"A": "KFRE", "B": "KFRE"}))
+    assert found.title == "AUROC is higher for KFRE 1.0.0 than for KFRE 1.0.0 over 2 sites"
