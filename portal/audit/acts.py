@@ -37,6 +37,13 @@ class Act(TextChoices):
     RELEASED = "released", _("released")
     RETIRED = "retired", _("retired")
     PUBLISHED = "published", _("published")
+    # Studies
+    ASKED = "asked", _("sent the invitations to")
+    TOOK_PART = "took-part", _("accepted to take part in")
+    DECLINED = "declined", _("declined to take part in")
+    STARTED = "started", _("started")
+    WITHDRAWN = "withdrawn", _("withdrew")
+    NOTICE_ADDED = "notice-added", _("added a notice to")
     # Jobs, and what comes out
     SUBMITTED = "submitted", _("submitted")
     CANCELLED = "cancelled", _("cancelled")

@@ -37,6 +37,7 @@ HISTORIES: Mapping[str, History] = {
     ),
     "registry.modelversion": History(owner=lambda version: version.model.organisation),
     "evaluations.evaluation": History(owner=lambda evaluation: evaluation.organisation),
+    "studies.study": History(owner=lambda study: study.organisation),
 }
 
 

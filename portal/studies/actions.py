@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.catalogue.models import Dataset
 from portal.evaluations.actions import cancel_evaluation, protocol_reasons
 from portal.evaluations.models import Evaluation
@@ -105,6 +107,7 @@ def create_study(
     )
     study.full_clean()
     study.save()
+    record(by=by, organisation=organisation, verb=Act.ADDED, obj=study)
     return study
 
 
@@ -127,6 +130,8 @@ def update_study(*, study: Study, title: str, question: str, protocol: Protocol,
     held.title, held.question, held.protocol = title, question, dumped
     held.full_clean()
     held.save(update_fields=["title", "question", "protocol"])
+    what = ", its protocol and so every answer" if is_new else ""
+    record(by=by, organisation=held.organisation, verb=Act.CHANGED, obj=held, what=what)
     if is_new:
         held.invitations.exclude(organisation=held.organisation).update(
             status=InvitationStatus.WAITING, reason="", answered_by=None, answered_at=None
@@ -171,6 +176,13 @@ def invite(
     for version in model_versions:
         if (None, version.pk) not in asked:
             _ask(held, by, version.model.organisation, model_version=version)
+    record(
+        by=by,
+        organisation=held.organisation,
+        verb=Act.CHANGED,
+        obj=held,
+        what=f": {len(datasets)} datasets and {len(model_versions)} model versions are invited",
+    )
 
 
 def _require_visible(
@@ -218,6 +230,7 @@ def send_invitations(*, study: Study, by: User) -> None:
         raise StudyRefused(reasons)
     held.status = StudyStatus.INVITING
     held.save(update_fields=["status"])
+    record(by=by, organisation=held.organisation, verb=Act.ASKED, obj=held)
 
 
 def _member_reasons(study: Study, no_dataset: str, no_version: str, **fields: str) -> list[str]:
@@ -267,6 +280,16 @@ def answer_invitation(
     invitation.answered_at = Now()
     invitation.save(update_fields=["status", "reason", "answered_by", "answered_at"])
     invitation.refresh_from_db()
+    subject = invitation.subject
+    said = "accepted" if accept else "declined"
+    record(
+        by=by,
+        organisation=invitation.organisation,
+        verb=Act.TOOK_PART if accept else Act.DECLINED,
+        obj=subject,
+        sentence=f"{said} that the {subject._meta.verbose_name} “{subject}” takes part in the "
+        f"study “{study}”",
+    )
     return invitation
 
 
@@ -284,6 +307,7 @@ def withdraw_study(*, study: Study, reason: str, by: User) -> None:
         raise StudyRefused([_("Say why, for those who take part.")])
     held.status, held.withdrawal = StudyStatus.WITHDRAWN, reason.strip()
     held.save(update_fields=["status", "withdrawal"])
+    record(by=by, organisation=held.organisation, verb=Act.WITHDRAWN, obj=held)
     running = Evaluation.objects.filter(study=held, status__in=UNFINISHED)
     for evaluation in running.select_related("study"):
         cancel_evaluation(evaluation=evaluation, by=by)

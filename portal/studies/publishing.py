@@ -9,6 +9,8 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.studies.actions import StudyRefused, held_for, require_coordinator
 from portal.studies.models import Notice, Publication, Study, StudyStatus
 from portal.studies.report import Report, report_of
@@ -52,6 +54,7 @@ def publish_study(*, study: Study, by: User) -> Publication:
     publication.refresh_from_db()
     held.status = StudyStatus.PUBLISHED
     held.save(update_fields=["status"])
+    record(by=by, organisation=held.organisation, verb=Act.PUBLISHED, obj=held)
     return publication
 
 
@@ -95,4 +98,6 @@ def add_notice(*, publication: Publication, kind: str, text: str, by: User) -> N
     notice = Notice(publication=publication, kind=kind, text=text.strip(), created_by=by)
     notice.full_clean()
     notice.save()
+    study = publication.study
+    record(by=by, organisation=study.organisation, verb=Act.NOTICE_ADDED, obj=study)
     return notice

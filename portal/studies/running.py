@@ -8,6 +8,8 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from portal.audit.actions import record
+from portal.audit.acts import Act
 from portal.evaluations.actions import (
     SubmissionRefused,
     fingerprint,
@@ -55,6 +57,13 @@ def start_study(*, study: Study, by: User) -> Study:
             cell = Cell(study=held, model_version=version, dataset=dataset)
             _submit(cell, by)
             cell.save()
+    record(
+        by=by,
+        organisation=held.organisation,
+        verb=Act.STARTED,
+        obj=held,
+        what=f", {len(versions)} model versions on {len(datasets)} datasets",
+    )
     _settle_on_commit(held)
     return held
 

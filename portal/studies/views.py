@@ -14,11 +14,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.accounts.people import signed_in
+from portal.audit.middleware import is_of
 from portal.downloads import csv_file, json_file
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import protocol_lines
 from portal.htmx import wants_fragment
 from portal.jobs.models import Status
+from portal.organisations.acting import acting_for
 from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import Duty
 from portal.pagination import page_of
@@ -97,7 +99,7 @@ def study_create(request: HttpRequest, use_case: UseCase, task: str) -> HttpResp
     if not _may_create(request):
         raise PermissionDenied
     user = signed_in(request)
-    form = StudyForm(request.POST or None, user=user, task=found)
+    form = StudyForm(request.POST or None, user=user, task=found, initial=acting_for(request))
     if request.method == "POST" and form.is_valid() and form.protocol is not None:
         try:
             study = actions.create_study(
@@ -287,6 +289,7 @@ def _whole(request: HttpRequest, use_case: UseCase, reference: str) -> Report:
     study = study_of(request, use_case, reference)
     if not study.has_started:
         raise Http404("The study has not started.")
+    is_of(request, study)
     return report_of(study, whole=True)
 
 
