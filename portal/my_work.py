@@ -19,6 +19,7 @@ from portal.jobs.models import UNFINISHED, Status
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.registry.models import ModelVersion
+from portal.studies.models import Invitation
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -77,6 +78,7 @@ def my_work(request: HttpRequest) -> HttpResponse:
     changeable = ModelVersion.objects.visible_to(user).filter(status=ModelVersion.Status.DRAFT)
     ended = evaluations.exclude(status__in=(*UNFINISHED, Status.FAILED))[:SHOWN]
     context |= {
+        "invitations": list(Invitation.objects.waiting_for(user)[:SHOWN]),
         "refused": list(_refused(user)[:SHOWN]),
         "failed": list(evaluations.filter(status=Status.FAILED)[:SHOWN]),
         "drafts": list(changeable.select_related("model")[:SHOWN]),

@@ -1,5 +1,8 @@
 """Public pages."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,6 +14,9 @@ from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
 from portal.registry.models import Model
+from portal.studies import presentation as studies
+from portal.studies.models import Publication
+from portal.studies.report import Report
 from portal.usecase import UseCase, use_cases
 
 
@@ -21,6 +27,32 @@ def _counts(use_case: UseCase) -> dict[str, int]:
         "datasets": datasets.count(),
         "models": Model.objects.in_the_consortium().of(use_case).count(),
         "evaluations": Evaluation.objects.in_the_consortium().of(use_case).succeeded().count(),
+        "publications": Publication.objects.of(use_case).count(),
+    }
+
+
+def _places(organisations: Iterable[Organisation]) -> dict[str, list[str]]:
+    """The names of organisations by the code of their country."""
+    places: dict[str, list[str]] = {}
+    for organisation in organisations:
+        places.setdefault(organisation.country, []).append(organisation.name)
+    return places
+
+
+def _newest_answer(newest: Publication | None) -> dict[str, Any]:
+    """What a published study found, with its leading measure site by site."""
+    if newest is None:
+        return {}
+    content = Publication.objects.values_list("content", flat=True).get(pk=newest.pk)
+    report = Report.model_validate_json(bytes(content))
+    choice = studies.chosen(report, None)
+    if choice is None:
+        return {}
+    return {
+        "report": report,
+        "measure": report.measure(choice.measure),
+        "choice": choice,
+        "forests": studies.forests(report, choice),
     }
 
 
@@ -31,10 +63,12 @@ def home(request: HttpRequest) -> HttpResponse:
     partners = sorted(
         Organisation.objects.all(), key=lambda partner: (partner.country_name, partner.name)
     )
-    places: dict[str, list[str]] = {}
-    for partner in partners:
-        places.setdefault(partner.country, []).append(partner.name)
-    context = {"cards": cards, "partners": partners, "places": places}
+    context = {
+        "cards": cards,
+        "partners": partners,
+        "places": _places(partners),
+        "publications": Publication.objects.newest()[:3],
+    }
     return render(request, "showcase/home.html", context)
 
 
@@ -42,12 +76,20 @@ def home(request: HttpRequest) -> HttpResponse:
 def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     """The clinical question, what is evaluated, and the newest results one may see."""
     evaluations = Evaluation.objects.visible_to(request.user).of(use_case).succeeded()
+    datasets = Dataset.objects.visible_to(request.user).of(use_case)
+    holders = Organisation.objects.filter(pk__in=datasets.values("organisation"))
+    publications = list(Publication.objects.of(use_case).newest()[:4])
+    # A retracted answer is listed, with its notice, and is not the one to show.
+    shown = next((entry for entry in publications if not entry.is_retracted), None)
     context = {
         "use_case": use_case,
         "section": "overview",
-        "datasets": Dataset.objects.visible_to(request.user)
-        .of(use_case)
-        .select_related("organisation")[:6],
+        "publications": [entry for entry in publications if entry != shown],
+        "newest": shown,
+        **_newest_answer(shown),
+        "holders": sorted(holders, key=lambda holder: (holder.country_name, holder.name)),
+        "places": _places(holders),
+        "datasets": datasets.select_related("organisation")[:6],
         "models": Model.objects.visible_to(request.user)
         .of(use_case)
         .select_related("organisation")[:6],
