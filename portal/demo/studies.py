@@ -162,9 +162,18 @@ def _datasets(entry: StudyEntry, showing: Showing) -> tuple[list[Dataset], list[
 
 def cells_to_run(started: list[tuple[StudyEntry, Study]]) -> list[int]:
     """The evaluations of the studies that are to be finished."""
-    finished = [study for entry, study in started if entry.until is Until.FINISHED]
-    cells = Cell.objects.filter(study__in=finished).exclude(evaluation=None)
-    return list(cells.values_list("evaluation", flat=True))
+    return _cells(started, Until.FINISHED)
+
+
+def cells_left(started: list[tuple[StudyEntry, Study]]) -> list[int]:
+    """The evaluations that are left to the worker."""
+    return _cells(started, Until.RUNNING)
+
+
+def _cells(started: list[tuple[StudyEntry, Study]], until: Until) -> list[int]:
+    studies = [study for entry, study in started if entry.until is until]
+    cells = Cell.objects.filter(study__in=studies).exclude(evaluation=None)
+    return list(cells.order_by("pk").values_list("evaluation", flat=True))
 
 
 def finish_studies(started: list[tuple[StudyEntry, Study]]) -> None:
