@@ -24,7 +24,7 @@ from portal.organisations.roles import ConsortiumRole, Verb
 from portal.organisations.sharing import may
 from portal.registry.cards import card_of
 from portal.registry.models import ModelVersion
-from portal.studies.models import Study
+from portal.studies.models import Publication, Study
 
 REPLICATES = 100
 
@@ -112,6 +112,8 @@ def test_everything_is_there_after_the_first_load_and_nothing_more_after_the_sec
         waiting = study.invitations.filter(status="waiting")
         assert waiting.exists() == (until is Until.INVITING)
     assert not left
+    published = Publication.objects.values_list("use_case", flat=True)
+    assert sorted(published) == sorted(showings.SHOWINGS)
 
     examples = {path.name for path in (settings.MEDIA_ROOT.parent / "examples").iterdir()}
     assert {"cohort.csv", "predictions.csv", "alerts-events.csv"} <= examples
