@@ -11,6 +11,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 messages.install()
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["portal.jobs", "portal.catalogue", "portal.evaluations", "portal.studies"])
+app.autodiscover_tasks(
+    [
+        "portal.jobs",
+        "portal.catalogue",
+        "portal.evaluations",
+        "portal.comparisons",
+        "portal.studies",
+    ]
+)
 signals.worker_process_init.connect(shutdown.leave_to_parent)
 signals.worker_shutting_down.connect(shutdown.ask)

@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "portal.registry",
     "portal.catalogue",
     "portal.evaluations",
+    "portal.comparisons",
     "portal.studies",
     "portal.showcase",
     "portal.demo",

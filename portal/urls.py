@@ -17,6 +17,7 @@ in_a_use_case: list[URLPattern | URLResolver] = [
     path("", showcase.use_case_overview, name="use-case-overview"),
     path("datasets/", include("portal.catalogue.urls")),
     path("models/", include("portal.registry.urls")),
+    path("results/compare/", include("portal.comparisons.urls")),
     path("results/", include("portal.evaluations.urls")),
     path("studies/", include("portal.studies.urls")),
     path("published/", include("portal.studies.public_urls")),

@@ -107,6 +107,32 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Overlay:
+    """One chart of several results: the same curve of each, laid over the others."""
+
+    slug: str
+    question: str
+    curve: str
+    """Key of ``Result.curves``."""
+    x: str
+    y: str
+    """Columns of it."""
+    x_title: str
+    y_title: str
+    x_format: str = "percent"
+    y_format: str = "percent"
+    """``percent`` for a share, ``number`` for anything else."""
+    diagonal: bool = False
+    """Whether a line from (0, 0) to (1, 1) is drawn to compare with."""
+    log: bool = False
+    """Whether x doubles at equal steps."""
+    scale: float = 1
+    """Multiplies y."""
+    fading: bool = False
+    """Whether the curves end at nought, so that the axis leaves out where all are near it."""
+
+
+@dataclass(frozen=True)
 class Followed:
     """A number that follows an explorer's slider."""
 
@@ -237,6 +263,8 @@ class Task:
     pool: Callable[[Sequence[Result]], list[Pooled]] | None = None
     """Results of one model, one a site, in; the measures that pool, over these sites, out."""
     explorer: Explorer | None = None
+    overlays: tuple[Overlay, ...] = ()
+    """What the comparison of several results draws."""
     cases: CaseView | None = None
     at: tuple[At, ...] = ()
     """What measures are taken at, in words; what is missing here is shown as it is."""

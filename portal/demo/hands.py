@@ -71,9 +71,7 @@ def hands(processes: int, *, without_child: bool) -> Iterator[Hands]:
 
 
 def _call(function: Callable[[T], R], without_child: bool, thing: T) -> R:
-    from portal.jobs import running, tasks  # here, as they need what django.setup prepares
+    from portal.jobs import running  # here, as it needs what django.setup prepares
 
-    with tasks.unannounced(), contextlib.ExitStack() as stack:
-        if without_child:
-            stack.enter_context(running.without_child())
+    with running.without_child() if without_child else contextlib.nullcontext():
         return function(thing)

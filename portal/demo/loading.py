@@ -18,12 +18,11 @@ from portal.demo.entries import Showing
 from portal.demo.hands import hands
 from portal.demo.partners import load_partners, manager_of
 from portal.demo.registry import load_model, versions_of
-from portal.demo.studies import cells_left, cells_to_run, finish_studies, start_studies
+from portal.demo.studies import cells_to_run, finish_studies, start_studies
 from portal.evaluations.actions import submit_evaluation
 from portal.evaluations.models import Evaluation
 from portal.evaluations.tasks import run_evaluation
 from portal.jobs.models import Status
-from portal.jobs.tasks import unannounced, wake
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
 from portal.organisations.sharing import share
@@ -36,8 +35,7 @@ def load(say: Say, *, processes: int = 2) -> None:
     shown = showings.shown()
     # Later there is little to do, and a table may be one that a visitor has uploaded.
     is_first = not Dataset.objects.exists()
-    workers_of = hands(processes if is_first else 1, without_child=is_first)
-    with unannounced(), workers_of as workers:
+    with hands(processes if is_first else 1, without_child=is_first) as workers:
         say("Partners and people")
         load_partners()
         say("Models")
@@ -57,8 +55,6 @@ def load(say: Say, *, processes: int = 2) -> None:
         started = start_studies(shown)
         workers.do(run_evaluation, cells_to_run(started))
         finish_studies(started)
-    for pk in cells_left(started):
-        wake(run_evaluation, pk)
     say("Example files")
     _example_files()
 

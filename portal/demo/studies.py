@@ -16,7 +16,6 @@ from portal.demo.registry import versions_of
 from portal.organisations.models import Organisation
 from portal.studies.actions import answer_invitation, create_study, invite, send_invitations
 from portal.studies.models import Cell, Study
-from portal.studies.publishing import publish_study
 from portal.studies.running import settle, start_study
 from portal.usecase import use_cases
 
@@ -29,7 +28,6 @@ class Until(enum.Enum):
     RUNNING = "running"
     """Its cells are left to the worker."""
     FINISHED = "finished"
-    PUBLISHED = "published"
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ STUDIES = (
             "Does the Kidney Failure Risk Equation hold where many die before kidney failure, and "
             "which of its two baselines fits Europe?"
         ),
-        until=Until.PUBLISHED,
+        until=Until.FINISHED,
     ),
     StudyEntry(
         use_case="metastasis",
@@ -64,7 +62,7 @@ STUDIES = (
             "Does the score find as many cancers as the reader in screening, in dense breasts, in "
             "a cancer centre and on machines of another vendor?"
         ),
-        until=Until.PUBLISHED,
+        until=Until.FINISHED,
     ),
     StudyEntry(
         use_case="heart-failure",
@@ -74,7 +72,7 @@ STUDIES = (
             "How many events do alerts come before, and how many alerts come for nothing, where "
             "patients, sensors and transmissions differ?"
         ),
-        until=Until.PUBLISHED,
+        until=Until.FINISHED,
     ),
     StudyEntry(
         use_case="metastasis",
@@ -164,26 +162,13 @@ def _datasets(entry: StudyEntry, showing: Showing) -> tuple[list[Dataset], list[
 
 def cells_to_run(started: list[tuple[StudyEntry, Study]]) -> list[int]:
     """The evaluations of the studies that are to be finished."""
-    return _cells(started, Until.FINISHED, Until.PUBLISHED)
-
-
-def cells_left(started: list[tuple[StudyEntry, Study]]) -> list[int]:
-    """The evaluations that are left to the worker."""
-    return _cells(started, Until.RUNNING)
-
-
-def _cells(started: list[tuple[StudyEntry, Study]], *until: Until) -> list[int]:
-    studies = [study for entry, study in started if entry.until in until]
-    cells = Cell.objects.filter(study__in=studies).exclude(evaluation=None)
-    return list(cells.order_by("pk").values_list("evaluation", flat=True))
+    finished = [study for entry, study in started if entry.until is Until.FINISHED]
+    cells = Cell.objects.filter(study__in=finished).exclude(evaluation=None)
+    return list(cells.values_list("evaluation", flat=True))
 
 
 def finish_studies(started: list[tuple[StudyEntry, Study]]) -> None:
-    """Finish the studies whose cells have ended, and publish those that are to be published."""
+    """Finish the studies whose cells have ended."""
     for entry, study in started:
-        if entry.until not in (Until.FINISHED, Until.PUBLISHED):
-            continue
-        if not settle(study.pk):
+        if entry.until is Until.FINISHED and not settle(study.pk):
             raise RuntimeError(f"{study}: not all of its cells have ended.")
-        if entry.until is Until.PUBLISHED:
-            publish_study(study=study, by=coordinator())

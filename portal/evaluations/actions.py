@@ -28,6 +28,7 @@ from portal.usecase import Protocol, Task, package_of
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
+    from portal.comparisons.models import Comparison
     from portal.studies.models import Study
 
 
@@ -104,7 +105,7 @@ def rights_reasons(
     ]
 
 
-def standing_reasons(evaluation: Evaluation) -> list[str]:
+def standing_reasons(evaluation: Evaluation | Comparison) -> list[str]:
     """Why nothing is done for who asked: the organisation is suspended, or the person left it."""
     organisation = Organisation.objects.get(pk=evaluation.organisation_id)
     if organisation.is_suspended:

@@ -108,6 +108,14 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
     def succeeded(self) -> Self:
         return self.filter(status=Status.SUCCEEDED)
 
+    def comparable_with(self, evaluation: Evaluation) -> Self:
+        """Other results of its task on the same dataset, or of the same model version."""
+        same = models.Q(dataset=evaluation.dataset) | models.Q(
+            model_version=evaluation.model_version
+        )
+        found = self.succeeded().filter(same, use_case=evaluation.use_case, task=evaluation.task)
+        return found.exclude(pk=evaluation.pk)
+
     def asking_the_same(self, evaluation: Evaluation) -> Self:
         """Evaluations by which the same organisation asked, or asks, the same question."""
         return self.filter(

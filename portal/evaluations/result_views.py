@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from portal.audit.middleware import is_of
-from portal.downloads import csv_file, json_file
 from portal.evaluations import presentation
 from portal.evaluations.cases import may_see_cases
 from portal.evaluations.models import Evaluation
@@ -21,6 +21,9 @@ from portal.figures import curve_table
 from portal.htmx import wants_fragment
 from portal.result import Result
 from portal.usecase import UseCase
+
+COMPARABLE = 6
+"""Other results that a page offers to be compared with; the list has them all."""
 
 
 def find_evaluation(request: HttpRequest, use_case: UseCase, reference: str) -> Evaluation:
@@ -82,6 +85,9 @@ def result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, An
         "notes": presentation.notes(result),
         "protocol": presentation.protocol_lines(task, result.protocol),
         "sees_cases": may_see_cases(request.user, evaluation),
+        "comparable": Evaluation.objects.visible_to(request.user)
+        .comparable_with(evaluation)
+        .select_related("dataset", "model_version__model")[:COMPARABLE],
         "estimates_count": len(result.estimates),
         "estimates_url": _address("evaluation-estimates-table", evaluation),
         "curves": [(presentation.curve_name(key), csv) for key, (_page, csv) in curves.items()],
@@ -155,7 +161,27 @@ def evaluation_result(request: HttpRequest, use_case: UseCase, reference: str) -
     evaluation = find_evaluation(request, use_case, reference)
     if evaluation.stored_result is None:
         raise Http404("There is no result yet.")
-    return json_file(f"result-{reference}", bytes(evaluation.stored_result.content))
+    response = HttpResponse(
+        bytes(evaluation.stored_result.content), content_type="application/json"
+    )
+    response["Content-Disposition"] = f'attachment; filename="result-{reference}.json"'
+    return response
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula, whatever a holder named a category."""
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return f"'{value}"
+    return value
+
+
+def _csv(name: str, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> HttpResponse:
+    response = HttpResponse(content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    writer = csv.writer(response)
+    for row in (header, *rows):
+        writer.writerow([csv_cell(cell) for cell in row])
+    return response
 
 
 @require_GET
@@ -181,7 +207,7 @@ def evaluation_estimates(request: HttpRequest, use_case: UseCase, reference: str
         ]
         for estimate in result.estimates
     ]
-    return csv_file(f"estimates-{reference}", header, rows)
+    return _csv(f"estimates-{reference}", header, rows)
 
 
 @require_GET
@@ -191,4 +217,4 @@ def evaluation_curve(
     """The rows that a figure draws, as CSV, with all their digits."""
     result = result_of(find_evaluation(request, use_case, reference))
     header, rows = curve_table(result.curves[_curve_key(result, curve)], precise=True)
-    return csv_file(f"{curve}-{reference}", header, rows)
+    return _csv(f"{curve}-{reference}", header, rows)

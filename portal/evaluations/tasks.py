@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from portal import store
 from portal.celery import app
 from portal.evaluations import actions
+from portal.evaluations.inputs import JobFailedError, fetch, score
 from portal.evaluations.models import Evaluation, LogLine, StoredResult
 from portal.jobs import shutdown
 from portal.jobs.child import ChildFailed, ChildRefused
@@ -24,7 +25,6 @@ from portal.jobs.models import StaleWorkerError
 from portal.jobs.running import (
     HeldJob,
     WorkerStoppingError,
-    artefact_limits,
     patiently,
     table_limits,
     worker_name,
@@ -36,12 +36,6 @@ logger = logging.getLogger(__name__)
 
 SCORING = (0.0, 0.4)
 """The part of the progress bar that running an artefact takes."""
-
-
-class _Failure(Exception):  # noqa: N818 - a sentence for the person, and what happened
-    def __init__(self, sentence: str, detail: str) -> None:
-        super().__init__(sentence)
-        self.sentence, self.detail = sentence, detail
 
 
 @app.task(name="portal.evaluations.run_evaluation")
@@ -73,7 +67,7 @@ def run_evaluation(pk: int) -> None:
         logger.info("Evaluation %s was cancelled or taken over; its work here is dropped.", pk)
     except WorkerStoppingError:
         patiently(lambda: actions.hand_back(evaluation=evaluation))
-    except _Failure as failure:
+    except JobFailedError as failure:
         _fail(evaluation, failure.sentence, failure.detail)
     except (ChildFailed, ChildRefused) as failure:
         _fail(evaluation, failure.message, getattr(failure, "detail", ""))
@@ -111,7 +105,7 @@ def _check_rights(evaluation: Evaluation) -> None:
         study=evaluation.study,
     )
     if reasons:
-        raise _Failure(" ".join(reasons), "")
+        raise JobFailedError(" ".join(reasons), "")
 
 
 @dataclass(frozen=True)
@@ -130,7 +124,7 @@ def compute(evaluation: Evaluation) -> Computed:
     held = HeldJob(evaluation, on_stage=lambda stage: LogLine.write(evaluation, stage))
     with contextlib.ExitStack() as stack:
         tables = {
-            table.name: str(_fetch(held, stack, table.sha256, "parquet"))
+            table.name: str(fetch(held, stack, table.sha256, "parquet"))
             for table in evaluation.tables.all()
         }
         share = (0.0, 1.0)
@@ -138,7 +132,14 @@ def compute(evaluation: Evaluation) -> Computed:
         cases = Path(folder) / "cases.parquet"
         if evaluation.model_version.artefact_sha256:
             tables["predictions"] = str(Path(folder) / "predictions.parquet")
-            _score(evaluation, held, tables)
+            score(
+                held,
+                task,
+                evaluation.model_version,
+                table=tables[task.tables[0].name],
+                destination=tables["predictions"],
+                share=SCORING,
+            )
             share = (SCORING[1], 1.0)
         reply = held.run(
             "portal.evaluations.computing",
@@ -157,49 +158,6 @@ def compute(evaluation: Evaluation) -> Computed:
             with held.kept_alive():
                 cases_sha256 = store.put(cases, suffix="parquet")
     return Computed(reply["result"].encode(), reply["figures"], cases_sha256)
-
-
-def _score(evaluation: Evaluation, held: HeldJob, tables: dict[str, str]) -> dict[str, Any]:
-    """Run the artefact on the first table and write the predictions."""
-    task = evaluation.declared_task
-    version = evaluation.model_version
-    with contextlib.ExitStack() as stack:
-        artefact = _fetch(held, stack, version.artefact_sha256, "onnx")
-        try:
-            return held.run(
-                "portal.registry.scoring",
-                {
-                    "artefact": str(artefact),
-                    "table": tables[task.tables[0].name],
-                    "inputs": version.input_names,
-                    "key": list(task.table("predictions").key),
-                    "output": task.predicted_column,
-                    "destination": tables["predictions"],
-                },
-                limits=artefact_limits(settings.ARTEFACT_WALL_SECONDS),
-                share=SCORING,
-            )
-        except (ChildFailed, ChildRefused) as failure:
-            raise _Failure(
-                _("The model could not be run on the dataset. %(reason)s")
-                % {"reason": failure.message},
-                getattr(failure, "detail", ""),
-            ) from failure
-
-
-def _fetch(held: HeldJob, stack: contextlib.ExitStack, sha256: str, suffix: str) -> Path:
-    """A path to stored content for as long as ``stack`` is open."""
-    try:
-        with held.kept_alive():
-            return stack.enter_context(store.content(sha256, suffix=suffix))
-    except FileNotFoundError as error:
-        if suffix == "onnx":
-            sentence = _("The model's artefact is no longer stored. Its developer must upload it "
-                         "in a new version of the model.")  # fmt: skip
-        else:
-            sentence = _("A table of the dataset is no longer stored. Its holder must upload it "
-                         "again; then try again.")  # fmt: skip
-        raise _Failure(sentence, str(error)) from error
 
 
 def _fail(evaluation: Evaluation, sentence: str, detail: str = "") -> None:

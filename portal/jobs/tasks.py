@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.utils.module_loading import import_string
@@ -14,7 +12,6 @@ from portal.celery import app
 from portal.jobs.models import Job
 
 logger = logging.getLogger(__name__)
-_unannounced: ContextVar[bool] = ContextVar("unannounced", default=False)
 
 
 @dataclass(frozen=True)
@@ -39,20 +36,12 @@ KINDS = (
         task="portal.evaluations.tasks.run_evaluation",
         given_up="portal.evaluations.actions.announce_given_up",
     ),
+    Kind(
+        model="portal.comparisons.models.Comparison",
+        task="portal.comparisons.tasks.run_comparison",
+        given_up="portal.comparisons.actions.given_up",
+    ),
 )
-
-
-@contextlib.contextmanager
-def unannounced() -> Iterator[None]:
-    """Send no message for the jobs that are queued in the block: who queues them runs them.
-
-    Messages for jobs that are done by then would only keep the worker from those that are not.
-    """
-    token = _unannounced.set(True)
-    try:
-        yield
-    finally:
-        _unannounced.reset(token)
 
 
 def wake(task: Callable[..., object], pk: int) -> None:
@@ -61,8 +50,6 @@ def wake(task: Callable[..., object], pk: int) -> None:
     A broker that is away, full or broken is no reason to fail, whatever it raises: the row is
     there, and the sweep sends the message again.
     """
-    if _unannounced.get():
-        return
     try:
         task.apply_async(args=[pk], expires=600, retry=False)  # type: ignore[attr-defined]
     except Exception as error:

@@ -268,7 +268,8 @@ def _mix(population: Mapping[str, Any]) -> dict[str, str]:
 
     A dataset with sites of its own is the sum of them, where all of them are told.
     """
-    parts = population.get("sites", [])
+    entries = population.get("case_mix")
+    parts = [entries] if isinstance(entries, dict) else population.get("sites", [])
     if not parts:
         return {}
     mixed: dict[str, str] = {}

@@ -95,6 +95,7 @@ class World:
             "dataset-create": here,
             "model-list": here,
             "evaluation-list": here,
+            **dict.fromkeys(("comparison-detail", "comparison-start", "comparison-cancel"), here),
             "use-case-overview": here,
             "table-upload": slugs | {"task": "binary", "table": "cohort"},
             "upload-detail": slugs | {"upload_id": self.upload_id},
@@ -341,6 +342,9 @@ GET: dict[str, dict[str, Any]] = {
     "evaluation-estimates-table": SEE,
     "evaluation-curve": SEE,
     "evaluation-curve-table": SEE,
+    "comparison-detail": dict.fromkeys(EVERYONE, AWAY),  # to the list, where nothing is chosen
+    "comparison-start": POST_ONLY,
+    "comparison-cancel": POST_ONLY,
     "evaluation-cases": CASES,
     "evaluation-case": CASES,
     "study-list": EVERYONE,
@@ -382,6 +386,8 @@ POST: dict[str, dict[str, Any]] = {
     "model-version-retire": REFUSED | {"contributor": FORBIDDEN, "lead": FORBIDDEN},
     "evaluation-submit": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
     | {"lead": DONE, "named contributor": DONE, "named manager": DONE},
+    "comparison-start": NOBODY_HAS_ONE,
+    "comparison-cancel": NOBODY_HAS_ONE,
     "evaluation-cancel": REFUSED,
     "evaluation-retry": REFUSED,
     "membership-change": MANAGE,

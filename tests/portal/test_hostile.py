@@ -15,9 +15,9 @@ from django.urls import reverse
 from portal.accounts.models import User
 from portal.catalogue.actions import replace_variables
 from portal.catalogue.models import Dataset, Upload, Variable
+from portal.evaluations.result_views import csv_cell
 from portal.organisations.roles import Role
 from portal.registry.models import ModelVersion
-from portal.spreadsheet import csv_cell
 from tests import factories
 from tests.portal.test_refusals import CARD, GOOD, post_table, stored
 

@@ -21,7 +21,6 @@ LISTS = {
     "dataset-list": {"use_case": "ckd"},
     "model-list": {"use_case": "ckd"},
     "evaluation-list": {"use_case": "ckd"},
-    "study-list": {"use_case": "ckd"},
     "use-case-overview": {"use_case": "ckd"},
     "home": {},
     "organisation-list": {},

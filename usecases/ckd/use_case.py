@@ -10,6 +10,7 @@ from usecases.ckd.evaluation import ENGINE, POOLED, BinaryProtocol, evaluate_bin
 from usecases.ckd.explorers import RISK, RISK_BY_HORIZON
 from usecases.ckd.figures import FIGURES
 from usecases.ckd.findings import find
+from usecases.ckd.overlays import OVERLAYS
 from usecases.ckd.survival_comparison import compare_survival
 from usecases.ckd.survival_evaluation import ENGINE as SURVIVAL_ENGINE
 from usecases.ckd.survival_evaluation import POOLED as SURVIVAL_POOLED
@@ -233,6 +234,7 @@ BINARY = Task(
     compare=compare_binary,
     pool=partial(pooled_over, scales=POOLED),
     explorer=RISK,
+    overlays=OVERLAYS,
     at=AT,
 )
 
@@ -255,6 +257,7 @@ SURVIVAL = Task(
     compare=compare_survival,
     pool=partial(pooled_over, scales=SURVIVAL_POOLED),
     explorer=RISK_BY_HORIZON,
+    overlays=OVERLAYS,
     at=AT,
 )
 

@@ -12,6 +12,7 @@ from usecases.heart_failure.evaluation import ENGINE, POOLED, evaluate_alerts
 from usecases.heart_failure.explorers import BURDEN
 from usecases.heart_failure.figures import FIGURES
 from usecases.heart_failure.findings import find
+from usecases.heart_failure.overlays import OVERLAYS
 from usecases.heart_failure.protocol import AlertsProtocol
 from usecases.heart_failure.tables import ALERTS, EVENTS, FOLLOWUP, PREDICTIONS
 
@@ -115,6 +116,7 @@ ALERTS_TASK = Task(
     pool=partial(pooled_over, scales=POOLED),
     cases=PATIENTS,
     explorer=BURDEN,
+    overlays=OVERLAYS,
     population=gettext_noop("{patients} patients, {patient_years} patient-years, {events} events"),
 )
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from portal.usecase import At, Task, UseCase, gettext_noop
 from usecases.estimates import pooled_over
-from usecases.metastasis import lung_findings, mammography_findings
+from usecases.metastasis import lung_findings, mammography_findings, overlays
 from usecases.metastasis.explorers import FALSE_MARKS, RECALL
 from usecases.metastasis.lung_cases import SCANS
 from usecases.metastasis.lung_comparison import compare_lung
@@ -44,6 +44,7 @@ LUNG_CT = Task(
     pool=partial(pooled_over, scales=LUNG_POOLED),
     cases=SCANS,
     explorer=FALSE_MARKS,
+    overlays=overlays.LUNG,
     at=(At(lung_findings.AT, gettext_noop("{value} false positives per scan"), "significant:3"),),
     counted=gettext_noop("Scans"),
     population=gettext_noop("{patients} scans, {lesions} lesions"),
@@ -73,6 +74,7 @@ MAMMOGRAPHY = Task(
     compare=compare_mammography,
     pool=partial(pooled_over, scales=MAMMOGRAPHY_POOLED),
     explorer=RECALL,
+    overlays=overlays.MAMMOGRAPHY,
     at=(
         At("threshold", gettext_noop("a score of {value}"), "significant:3"),
         At("specificity", gettext_noop("specificity {value}"), "share:3"),

@@ -11,12 +11,10 @@ from django.core.management import call_command
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset, Table, Upload
 from portal.catalogue.profiles import profile_of
-from portal.catalogue.tasks import run_upload
 from portal.demo import loading, showings
 from portal.demo.partners import PASSWORD, PEOPLE
 from portal.demo.studies import STUDIES, Until
 from portal.evaluations.models import Evaluation
-from portal.evaluations.tasks import run_evaluation
 from portal.jobs import running
 from portal.jobs.models import Status
 from portal.organisations.models import Appointment, Organisation
@@ -24,7 +22,7 @@ from portal.organisations.roles import ConsortiumRole, Verb
 from portal.organisations.sharing import may
 from portal.registry.cards import card_of
 from portal.registry.models import ModelVersion
-from portal.studies.models import Publication, Study
+from portal.studies.models import Study
 
 REPLICATES = 100
 
@@ -112,8 +110,6 @@ def test_everything_is_there_after_the_first_load_and_nothing_more_after_the_sec
         waiting = study.invitations.filter(status="waiting")
         assert waiting.exists() == (until is Until.INVITING)
     assert not left
-    published = Publication.objects.values_list("use_case", flat=True)
-    assert sorted(published) == sorted(showings.SHOWINGS)
 
     examples = {path.name for path in (settings.MEDIA_ROOT.parent / "examples").iterdir()}
     assert {"cohort.csv", "predictions.csv", "alerts-events.csv"} <= examples
@@ -123,20 +119,6 @@ def test_everything_is_there_after_the_first_load_and_nothing_more_after_the_sec
     for found in (*Dataset.objects.all(), *evaluations):
         assert may(jan, Verb.VIEW, found)
         assert not may(jan, Verb.CHANGE, found)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_worker_is_told_of_what_is_left_to_it_and_of_nothing_else(
-    small: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[int] = []
-    monkeypatch.setattr(run_upload, "apply_async", lambda args, **rest: told.append(0))
-    monkeypatch.setattr(run_evaluation, "apply_async", lambda args, **rest: told.extend(args))
-    monkeypatch.setattr(showings, "SHOWINGS", {"ckd": showings.SHOWINGS["ckd"]})
-    loading.load(silent, processes=1)
-    queued = Evaluation.objects.filter(status=Status.QUEUED).values_list("pk", flat=True)
-    assert told == sorted(queued)
-    assert told
 
 
 @pytest.mark.django_db

@@ -279,25 +279,3 @@ def test_an_invitation_lapses_with_its_study(partners: Partners) -> None:
     address = reverse("study-list", kwargs={"use_case": "ckd"})
     assert study.title not in client.get(address).content.decode()
     assert client.get(study.get_absolute_url()).status_code == 404
-
-
-def test_an_invitation_waits_on_the_page_of_what_is_invited_and_in_my_work(
-    partners: Partners,
-) -> None:
-    study = studies.an_inviting_study(partners)
-    holder, developer = partners.holders[0], partners.developer
-    for person, address in (
-        (holder, partners.datasets[0].get_absolute_url()),
-        (developer, partners.versions[0].get_absolute_url()),
-        (holder, reverse("my-work")),
-    ):
-        page = client_of(person).get(address).content.decode()
-        assert study.title in page
-        assert study.get_absolute_url() in page
-    for address in (partners.datasets[0].get_absolute_url(), reverse("my-work")):
-        page = client_of(partners.coordinator).get(address).content.decode()
-        assert "asks you to take part" not in page
-        assert "accept or decline" not in page
-    studies.accept(study, [holder])
-    page = client_of(holder).get(reverse("my-work")).content.decode()
-    assert "accept or decline" not in page

@@ -1,0 +1,39 @@
+"""What a comparison of several results of detection draws. No Django."""
+
+from portal.usecase import Overlay, gettext_noop
+
+LUNG = (
+    Overlay(
+        slug="froc",
+        question=gettext_noop("Which finds more lesions, at how many false alarms?"),
+        curve="froc",
+        x="false_positives_per_scan",
+        y="sensitivity",
+        x_title=gettext_noop("false positives per scan"),
+        y_title=gettext_noop("lesions found (sensitivity)"),
+        x_format="number",
+        log=True,
+    ),
+    Overlay(
+        slug="case-roc",
+        question=gettext_noop("Which tells scans with a lesion from scans without one?"),
+        curve="case_roc",
+        x="false_positive_rate",
+        y="sensitivity",
+        x_title=gettext_noop("scans without a lesion, above the score"),
+        y_title=gettext_noop("scans with a lesion, above it"),
+        diagonal=True,
+    ),
+)
+MAMMOGRAPHY = (
+    Overlay(
+        slug="roc",
+        question=gettext_noop("Which ranks exams better?"),
+        curve="roc",
+        x="false_positive_rate",
+        y="sensitivity",
+        x_title=gettext_noop("false positives (1 \N{MINUS SIGN} specificity)"),
+        y_title=gettext_noop("sensitivity"),
+        diagonal=True,
+    ),
+)
