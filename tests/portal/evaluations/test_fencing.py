@@ -130,7 +130,7 @@ def test_a_worker_that_lost_it_while_it_is_queued_again_can_change_nothing(
 def test_a_result_that_cannot_be_stored_ends_it_with_a_sentence(
     evaluation: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "compute", lambda evaluation: b"{}")
+    monkeypatch.setattr(tasks, "compute", lambda evaluation: tasks.Computed(b"{}", None, ""))
 
     run_evaluation(evaluation.pk)
 
@@ -172,7 +172,7 @@ def test_the_same_numbers_for_two_organisations_are_computed_once(
     computed: list[int] = []
     compute = tasks.compute
 
-    def noting(evaluation: Evaluation) -> bytes:
+    def noting(evaluation: Evaluation) -> tasks.Computed:
         computed.append(evaluation.pk)
         if evaluation == first:
             run_evaluation(second.pk)  # its message comes while the first is running
@@ -202,7 +202,7 @@ def test_the_one_that_waited_runs_by_itself_when_the_first_fails(
     woken: list[int] = []
     monkeypatch.setattr(actions, "wake", lambda task, pk: woken.append(pk))
 
-    def failing(evaluation: Evaluation) -> bytes:
+    def failing(evaluation: Evaluation) -> tasks.Computed:
         run_evaluation(second.pk)
         raise ChildFailed("time", f"Number {evaluation.pk} took too long.")
 

@@ -111,7 +111,8 @@ def test_what_a_suspended_organisation_waits_for_is_not_started(
     assert run(evaluation).failure == "Holder is suspended: nothing runs for it until that ends."
 
     actions.reinstate_organisation(organisation=of(manager), by=administrator)
-    monkeypatch.setattr(tasks, "compute", lambda evaluation: factories.result_content())
+    computed = tasks.Computed(factories.result_content(), None, "")
+    monkeypatch.setattr(tasks, "compute", lambda evaluation: computed)
     assert retry_evaluation(evaluation=evaluation, by=manager)
     assert run(evaluation).status == "succeeded"
 
@@ -119,9 +120,9 @@ def test_what_a_suspended_organisation_waits_for_is_not_started(
 def test_what_runs_for_an_organisation_that_is_suspended_meanwhile_is_not_delivered(
     manager: User, administrator: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def compute(evaluation: Evaluation) -> bytes:
+    def compute(evaluation: Evaluation) -> tasks.Computed:
         actions.suspend_organisation(organisation=of(manager), by=administrator)
-        return factories.result_content()
+        return tasks.Computed(factories.result_content(), None, "")
 
     monkeypatch.setattr(tasks, "compute", compute)
     evaluation = run(an_evaluation(manager))
