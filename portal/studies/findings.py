@@ -99,13 +99,19 @@ def _title(seen: list[_Seen], choice: Choice, measure: Measure) -> str:
                      "sites") % facts  # fmt: skip
         if len(seen) == 2:
             return _("The two models are not shown to differ in %(measure)s over %(sites)d "
-                     "sites") % facts  # fmt: skip
+                     "sites") % (facts | {"measure": _inside(choice.label)})  # fmt: skip
+        facts |= {"measure": _inside(choice.label)}
         return _("The %(models)d models are not shown to differ in %(measure)s over %(sites)d "
                  "sites") % facts  # fmt: skip
     values = [found.value for one in seen for found in one.sites.values()]
     known = [value for value in values if value is not None]
     facts |= {"low": measured(min(known), measure), "high": measured(max(known), measure)}
     return _("%(measure)s ranges from %(low)s to %(high)s over %(sites)d sites") % facts
+
+
+def _inside(label: str) -> str:
+    """A measure's label inside a sentence: "discrimination, AUC", and "AUROC" as it is."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label
 
 
 def _ends(seen: list[_Seen]) -> tuple[_Seen, _Seen] | None:

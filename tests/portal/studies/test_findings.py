@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import pytest
+
 from portal.result import Estimate, Pooled
+from portal.studies import findings
 from portal.studies.findings import find
 from portal.studies.report import (
     CellEntry,
@@ -143,3 +146,11 @@ def test_two_versions_of_a_model_are_told_apart() -> None:
     over = {"A": pooled(0.82, 0.02, 2), "B": pooled(0.71, 0.02, 2)}
     found = find(report(values, over, names={"A": "KFRE", "B": "KFRE"}))
     assert found.title == "AUROC is higher for KFRE 1.0.0 than for KFRE 1.0.0 over 2 sites"
+
+
+@pytest.mark.parametrize(
+    ("label", "inside"),
+    [("Discrimination, AUC", "discrimination, AUC"), ("AUROC", "AUROC"), ("O/E", "O/E")],
+)
+def test_a_measure_is_written_small_inside_a_sentence(label: str, inside: str) -> None:
+    assert findings._inside(label) == inside
