@@ -21,7 +21,7 @@ from portal.jobs.models import Status
 from portal.jobs.tasks import wake
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
-from portal.organisations.sharing import grant, grant_to_owner, may, organisation_may
+from portal.organisations.sharing import grant, grant_to_each, grant_to_owner, may, organisation_may
 from portal.registry.models import ModelVersion
 from portal.result import Result
 from portal.usecase import Protocol, Task, package_of
@@ -261,8 +261,7 @@ def _grant(evaluation: Evaluation) -> None:
         return
     # What a study found is its participants' alone: nobody shares it any further.
     grant_to_owner(evaluation, evaluation.organisation, without=[Verb.SHARE])
-    for participant in study.participants():
-        grant(evaluation, Verb.VIEW, participant)
+    grant_to_each(evaluation, Verb.VIEW, study.participants())
 
 
 def _wake_on_commit(pk: int) -> None:

@@ -66,7 +66,7 @@ class Heat:
     rows: tuple[HeatRow, ...]
     pooled: tuple[Pooled | None, ...]
     middle: str
-    """The reference that shades lead away from on both sides; "" where darker is higher."""
+    """The reference that shades lead away from on both sides; "" where stronger is higher."""
 
 
 Links = Mapping[tuple[str, str], str]

@@ -15,8 +15,8 @@ from portal.registry.models import ModelVersion
 from portal.studies.models.study import Study
 from portal.triggers import any_changed
 
-MOST_CELLS = 400
-"""A larger matrix is more than a page shows and a person reads."""
+MOST_CELLS = 120
+"""As many as a start submits within one request; more is also more than a person reads."""
 
 
 class CellQuerySet(models.QuerySet["Cell"]):

@@ -67,6 +67,18 @@ def test_only_what_the_coordinator_sees_is_invited(partners: Partners) -> None:
         )
 
 
+def test_a_study_that_is_too_large_is_refused(
+    partners: Partners, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "MOST_CELLS", 5)
+    study = studies.a_draft(partners.coordinator)
+    with pytest.raises(StudyRefused, match="at most 5 cells; these are 6"):
+        actions.invite(
+            study=study, datasets=partners.datasets, model_versions=partners.versions,
+            by=partners.coordinator,
+        )  # fmt: skip
+
+
 def test_a_draft_is_sent_once_it_has_a_dataset_and_a_version(partners: Partners) -> None:
     study = studies.a_draft(partners.coordinator)
     with pytest.raises(StudyRefused) as caught:
