@@ -7,12 +7,15 @@ import re
 from pathlib import Path
 
 import pytest
+from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from portal.accounts.models import User
+from portal.studies.actions import answer_invitation, withdraw_study
 from portal.studies.models import Publication, Study
+from portal.studies.publishing import add_notice, publish_study
 from tests import factories, studies
-from tests.browser.test_pages import complaints, sign_in
+from tests.browser.test_pages import complaints, sign_in, visit
 from tests.workers import workers
 
 pytestmark = [pytest.mark.browser, pytest.mark.workers, pytest.mark.django_db(transaction=True)]
@@ -126,3 +129,51 @@ def test_a_study_of_two_models_at_three_sites_is_published(
         outside.get_by_role("link", name="Everything (JSON)").click()
     assert Path(download.value.path()).read_bytes() == bytes(publication.content)
     visitor.close()
+
+
+def test_every_page_of_a_study_is_whole_at_every_width_and_accessible(
+    page: Page, media: Path, live_server: object
+) -> None:
+    found, url = studies.partners(versions=2, sites=2), live_server.url  # type: ignore[attr-defined]
+    draft, inviting = studies.a_draft(found.coordinator), studies.an_inviting_study(found)
+    invitation = inviting.invitations.get(dataset=found.datasets[0])
+    answer_invitation(
+        invitation=invitation, accept=False, reason="Our board meets in June.", by=found.holders[0]
+    )
+    running = studies.a_running_study(found)
+    studies.finish_cell(running.cells.select_related("evaluation")[0], failure="Too few events.")
+    withdrawn = studies.an_inviting_study(found)
+    withdraw_study(study=withdrawn, reason="A site has left.", by=found.coordinator)
+    finished = studies.a_finished_study(found, failures=1)
+    published = publish_study(
+        study=studies.a_finished_study(found, failures=1), by=found.coordinator
+    )
+    add_notice(
+        publication=published, kind="retraction", text="A table was wrong.", by=found.coordinator
+    )
+    here = {"use_case": "ckd"}
+    public = {
+        "published": published.get_absolute_url(),
+        "studies": reverse("study-list", kwargs=here),
+        "published studies": reverse("study-list", kwargs=here) + "?show=published",
+    }
+    inside = {
+        "new study": reverse("study-create", kwargs=here | {"task": "binary"}),
+        "draft": draft.get_absolute_url(),
+        "edited draft": f"{draft.get_absolute_url()}edit/",
+        "inviting": inviting.get_absolute_url(),
+        "whom to invite": f"{inviting.get_absolute_url()}invitations/",
+        "running": running.get_absolute_url(),
+        "withdrawing": f"{running.get_absolute_url()}withdraw/",
+        "withdrawn": withdrawn.get_absolute_url(),
+        "finished": finished.get_absolute_url(),
+        "ratio": f"{finished.get_absolute_url()}?measure=observed_expected_ratio",
+        "publishing": f"{finished.get_absolute_url()}publish/",
+        "notice": f"{published.get_absolute_url()}notice/",
+    }
+    assert visit(page, public) == {}
+    become(page, found.coordinator, url)
+    assert visit(page, inside | public) == {}
+    become(page, found.holders[0], url)
+    asked = {"asked": inviting.get_absolute_url(), "studies": public["studies"]}
+    assert visit(page, asked) == {}
