@@ -14,7 +14,7 @@ from portal.catalogue.models import Dataset, Variable
 from portal.catalogue.profiles import profile_model, profile_of
 from portal.facts_form import KeywordField, facts_form
 from portal.organisations.models import Organisation
-from portal.organisations.roles import SHARED_WITH, Role
+from portal.organisations.roles import Role
 from portal.registry.models import ModelVersion
 from portal.tables import TableSchema
 from portal.usecase import Task, UseCase
@@ -178,41 +178,3 @@ class UploadForm(forms.Form):
         if not file.size:
             raise ValidationError(_("The file is empty: choose one with a header and rows."))
         return file
-
-
-class ShareForm(forms.Form):
-    """With whom, and for what, an object is shared."""
-
-    organisation = forms.ModelChoiceField(
-        label=_("With"),
-        queryset=Organisation.objects.none(),
-        required=False,
-        empty_label=_("Choose…"),
-    )
-    everyone = forms.BooleanField(
-        label=_("With the whole consortium instead"),
-        required=False,
-        help_text=_("Every organisation that takes part, now and later."),
-    )
-    verbs = forms.MultipleChoiceField(
-        label=_("They may"),
-        required=False,
-        choices=[(verb.value, verb.label) for verb in SHARED_WITH],
-        widget=forms.CheckboxSelectMultiple,
-        help_text=_("Nothing ticked ends the sharing."),
-    )
-
-    def __init__(self, *args: Any, owner: Organisation, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["organisation"]
-        if isinstance(field, forms.ModelChoiceField):
-            field.queryset = Organisation.objects.exclude(pk=owner.pk)
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if not self.errors and bool(cleaned["organisation"]) == cleaned["everyone"]:
-            # The broadest sharing is never what a careless click gives.
-            raise ValidationError(
-                _("Choose an organisation, or tick the whole consortium: one of the two.")
-            )
-        return cleaned

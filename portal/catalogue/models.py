@@ -106,6 +106,12 @@ class Dataset(models.Model):
     is_synthetic = models.BooleanField(
         _("synthetic"), default=False, help_text=_("Simulated: describes no real person.")
     )
+    is_public = models.BooleanField(
+        _("public"),
+        default=False,
+        editable=False,
+        help_text=_("Everybody reads the description, and nothing else."),
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
     )
@@ -125,6 +131,7 @@ class Dataset(models.Model):
         ordering = ("title", "id")
         permissions = (
             ("evaluate_dataset", "Can use the dataset in evaluations"),
+            ("results_dataset", "Can see results on the dataset"),
             ("share_dataset", "Can share the dataset"),
         )
         indexes = (

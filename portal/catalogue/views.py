@@ -20,7 +20,6 @@ from portal.catalogue.completeness import completeness, for_completeness
 from portal.catalogue.facets import SORTS, dataset_facets
 from portal.catalogue.forms import (
     DatasetForm,
-    ShareForm,
     UploadForm,
     VariableFormSet,
     profile_form,
@@ -35,7 +34,8 @@ from portal.htmx import wants_fragment
 from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
-from portal.organisations.sharing import share, shared_with, verbs_allowed
+from portal.organisations.share_page import share_page
+from portal.organisations.sharing import shared_with, verbs_allowed
 from portal.pagination import fetched, page_of, sort_of, words_of
 from portal.registry.models import ModelVersion
 from portal.tables import Problem, TableSchema
@@ -105,7 +105,10 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
     shown = ModelVersion.objects.all()
     if Verb.CHANGE not in allowed:
         shown = shown.visible_to(request.user)
-    holdings = [_holding(dataset, task, variables, shown) for task in use_case.tasks]
+    # Whose sight of it is that of everybody reads the description, and nothing of what is held.
+    sees = Verb.VIEW in allowed
+    tasks = use_case.tasks if sees else ()
+    holdings = [_holding(dataset, task, variables, shown) for task in tasks]
     context = {
         "use_case": use_case,
         "section": "datasets",
@@ -116,7 +119,8 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         "holdings": holdings,
         "ready_tasks": [holding["task"] for holding in holdings if holding["is_complete"]],
         "rows": [listed(evaluation) for evaluation in evaluations],
-        "shared_with": shared_with(dataset),
+        "sees": sees,
+        "shared_with": shared_with(dataset) if sees else [],
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
         **dictionary,
     }
@@ -208,27 +212,9 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
 @login_required
 @require_http_methods(["GET", "POST"])
 def dataset_share(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
-    """Share a dataset with an organisation or with the consortium."""
-    user = signed_in(request)
+    """Share a dataset with an organisation, the consortium, or everybody."""
     dataset = _dataset(request, use_case, slug, Verb.SHARE)
-    form = ShareForm(request.POST or None, owner=dataset.organisation)
-    if request.method == "POST" and form.is_valid():
-        share(
-            obj=dataset,
-            verbs=[Verb(value) for value in form.cleaned_data["verbs"]],
-            organisation=form.cleaned_data["organisation"],
-            by=user,
-        )
-        messages.success(request, _("The sharing is changed."))
-        return redirect("dataset-share", use_case=use_case, slug=slug)
-    context = {
-        "use_case": use_case,
-        "section": "datasets",
-        "shared": dataset,
-        "shared_with": shared_with(dataset),
-        "form": form,
-    }
-    return render(request, use_case.templates("organisations/share.html"), context)
+    return share_page(request, dataset, use_case=use_case, section="datasets")
 
 
 def _schema(use_case: UseCase, task: str, table: str) -> tuple[Task, TableSchema]:

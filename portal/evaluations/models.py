@@ -17,7 +17,7 @@ from portal.jobs.models import MOVES, Job, JobQuerySet, Status
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
 from portal.organisations.sharing import ShareableQuerySet, may
-from portal.registry.models import ModelVersion
+from portal.registry.models import Model, ModelVersion
 from portal.result import Result
 from portal.triggers import any_changed
 from portal.usecase import Task, UseCase, use_cases
@@ -104,6 +104,43 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
 
     def of(self, use_case: UseCase) -> Self:
         return self.filter(use_case=use_case.slug)
+
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Those that are shared with ``user``, and results that both owners opened to them.
+
+        Whoever may see the results of the dataset and those of the model sees what was found with
+        the two, whoever asked; not before it was found, and nothing of a study.
+        """
+        return self._seen_or_open(
+            super().visible_to(user),
+            Dataset.objects.allowing(user, Verb.RESULTS),
+            Model.objects.allowing(user, Verb.RESULTS),
+        )
+
+    def in_the_consortium(self) -> Self:
+        """Those that everyone in the consortium sees, by either way."""
+        return self._seen_or_open(
+            super().in_the_consortium(),
+            Dataset.objects.allowing_the_consortium(Verb.RESULTS),
+            Model.objects.allowing_the_consortium(Verb.RESULTS),
+        )
+
+    def _seen_or_open(
+        self,
+        seen: models.QuerySet[Evaluation],
+        datasets: models.QuerySet[Dataset],
+        registered: models.QuerySet[Model],
+    ) -> Self:
+        versions = ModelVersion.objects.filter(model__in=registered.order_by().values("pk"))
+        return self.filter(
+            models.Q(pk__in=seen.order_by().values("pk"))
+            | models.Q(
+                status=Status.SUCCEEDED,
+                study=None,
+                dataset__in=datasets.order_by().values("pk"),
+                model_version__in=versions.order_by().values("pk"),
+            )
+        )
 
     def succeeded(self) -> Self:
         return self.filter(status=Status.SUCCEEDED)

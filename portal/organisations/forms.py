@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.forms import SetPasswordMixin
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from portal.organisations.countries import COUNTRIES
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role
+from portal.organisations.roles import SHARED_WITH, Role
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -66,3 +67,41 @@ class JoinForm(SetPasswordMixin, forms.Form):
         self.validate_passwords()
         self.validate_password_for_user(self.account, "password1")
         return super().clean() or {}
+
+
+class ShareForm(forms.Form):
+    """With whom, and for what, an object is shared."""
+
+    organisation = forms.ModelChoiceField(
+        label=_("With"),
+        queryset=Organisation.objects.none(),
+        required=False,
+        empty_label=_("Choose…"),
+    )
+    everyone = forms.BooleanField(
+        label=_("With the whole consortium instead"),
+        required=False,
+        help_text=_("Every organisation that takes part, now and later."),
+    )
+    verbs = forms.MultipleChoiceField(
+        label=_("They may"),
+        required=False,
+        choices=[(verb.value, verb.label) for verb in SHARED_WITH],
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Nothing ticked ends the sharing."),
+    )
+
+    def __init__(self, *args: Any, owner: Organisation, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["organisation"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = Organisation.objects.exclude(pk=owner.pk)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if not self.errors and bool(cleaned["organisation"]) == cleaned["everyone"]:
+            # The broadest sharing is never what a careless click gives.
+            raise ValidationError(
+                _("Choose an organisation, or tick the whole consortium: one of the two.")
+            )
+        return cleaned

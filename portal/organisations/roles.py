@@ -33,6 +33,7 @@ class Verb(models.TextChoices):
     """What can be allowed on one object. Guardian's codename is ``<verb>_<model>``."""
 
     VIEW = "view", _("see")
+    RESULTS = "results", _("see results on it")
     EVALUATE = "evaluate", _("use in evaluations")
     CHANGE = "change", _("change")
     RELEASE = "release", _("release and retire")
@@ -46,6 +47,7 @@ class Verb(models.TextChoices):
 
 MEANINGS = {
     Verb.VIEW: _("see the organisation's datasets, models and evaluations"),
+    Verb.RESULTS: _("see results, where those of the dataset and of the model are both open to it"),
     Verb.EVALUATE: _("use its datasets and models in evaluations"),
     Verb.CHANGE: _("change them, upload tables, cancel and retry evaluations"),
     Verb.RELEASE: _("release and retire versions of its models"),
@@ -72,7 +74,7 @@ class Duty(models.TextChoices):
 
 AnyRole = Role | ConsortiumRole | SiteRole
 
-_VIEWER = (Verb.VIEW, Duty.SEE_PEOPLE)
+_VIEWER = (Verb.VIEW, Verb.RESULTS, Duty.SEE_PEOPLE)
 _CONTRIBUTOR = (*_VIEWER, Verb.EVALUATE, Verb.CHANGE, Duty.ADD)
 _MANAGER = (*_CONTRIBUTOR, Verb.RELEASE, Verb.SHARE, Duty.MANAGE_PEOPLE)
 
@@ -93,7 +95,11 @@ VERBS: Mapping[Role, tuple[Verb, ...]] = {
 }
 """What a role may do with the objects of its own organisation."""
 
-SHARED_WITH: Mapping[Verb, Role] = {Verb.VIEW: Role.VIEWER, Verb.EVALUATE: Role.CONTRIBUTOR}
+SHARED_WITH: Mapping[Verb, Role] = {
+    Verb.VIEW: Role.VIEWER,
+    Verb.RESULTS: Role.VIEWER,
+    Verb.EVALUATE: Role.CONTRIBUTOR,
+}
 """What can be shared with another organisation, and the lowest role there that gets it."""
 
 

@@ -49,8 +49,14 @@ class ShareableQuerySet(models.QuerySet[M]):
         """
         if not user.is_authenticated or not user.is_active:
             return self.none()
-        # Guardian's shortcut asks the same with joins whose size the planner guesses a thousand
-        # times too small; with 10,000 objects that is most of a page's time.
+        return self.filter(pk__in=self._granted(verb, user.groups.values("pk")))
+
+    def _granted(self, verb: Verb, groups: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:
+        """The keys of the objects that any of ``groups`` may ``verb``.
+
+        Guardian's shortcut asks the same with joins whose size the planner guesses a thousand
+        times too small; with 10,000 objects that is most of a page's time.
+        """
         model: Any = self.model
         permission = Permission.objects.filter(
             codename=_codename(verb, model),
@@ -58,25 +64,39 @@ class ShareableQuerySet(models.QuerySet[M]):
             content_type__model=model._meta.model_name,
         )
         granted = get_group_obj_perms_model(model)._default_manager.filter(
-            permission=models.Subquery(permission.values("pk")[:1]),
-            group__in=user.groups.values("pk"),
+            permission=models.Subquery(permission.values("pk")[:1]), group__in=groups
         )
-        return self.filter(pk__in=granted.values("content_object"))
+        return granted.values("content_object")
 
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """The objects that ``user`` may see; everything else does not exist for them."""
-        return self.allowing(user, Verb.VIEW)
+        """The objects that ``user`` may know of; everything else does not exist for them.
+
+        Of those that are public, but not shared with the person, a page shows the description
+        alone: whoever asks for more asks :meth:`allowing`.
+        """
+        if not is_publishable(self.model):
+            return self.allowing(user, Verb.VIEW)
+        seen = models.Q(is_public=True)
+        if user.is_authenticated and user.is_active:
+            seen |= models.Q(pk__in=self._granted(Verb.VIEW, user.groups.values("pk")))
+        return self.filter(seen)
+
+    def allowing_the_consortium(self, verb: Verb) -> Self:
+        """The objects that every member of any organisation may ``verb``."""
+        groups = RoleGroup.objects.filter(organisation=None)
+        return self.filter(pk__in=self._granted(verb, groups.values("group")))
 
     def in_the_consortium(self) -> Self:
         """The objects that everyone in the consortium sees: what public counts count."""
-        grants = f"{self.model._meta.model_name}groupobjectpermission"
-        return self.filter(
-            **{
-                f"{grants}__permission__codename": _codename(Verb.VIEW, self.model),
-                f"{grants}__group__role_group__organisation": None,
-                f"{grants}__group__role_group__isnull": False,
-            }
-        ).distinct()
+        seen = models.Q(pk__in=self.allowing_the_consortium(Verb.VIEW).values("pk"))
+        if is_publishable(self.model):
+            seen |= models.Q(is_public=True)
+        return self.filter(seen)
+
+
+def is_publishable(model: type[models.Model]) -> bool:
+    """Whether descriptions of this kind of object can be made public."""
+    return any(field.name == "is_public" for field in model._meta.concrete_fields)
 
 
 def may(user: User | AnonymousUser, verb: Verb, obj: Any) -> bool:
@@ -171,9 +191,13 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
     ------
     PermissionError
         If ``by`` may not share the object.
+    ValueError
+        If the organisation owns it: what its people may do is what their roles say.
     """
     if not may(by, Verb.SHARE, obj):
         raise PermissionError("Only a manager of the owning organisation shares an object.")
+    if organisation is not None and organisation.pk == obj.organisation_id:
+        raise ValueError("An object is shared with others, not with its owner.")
     wanted = set(verbs)
     if wanted:
         wanted.add(Verb.VIEW)  # nobody uses what they cannot see
@@ -191,6 +215,29 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
         verb=Act.SHARED,
         obj=obj,
         what=f" with {organisation or 'the whole consortium'}: {', '.join(shared) or 'ended'}",
+    )
+
+
+@transaction.atomic
+def set_public(*, obj: Any, public: bool, by: User) -> None:
+    """Let everybody read the object's description, signed in or not; or end that.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` may not share the object.
+    """
+    if not may(by, Verb.SHARE, obj):
+        raise PermissionError("Only a manager of the owning organisation makes an object public.")
+    if not type(obj).objects.filter(pk=obj.pk, is_public=not public).update(is_public=public):
+        return
+    obj.is_public = public
+    record(
+        by=by,
+        organisation=obj.organisation,
+        verb=Act.SHARED,
+        obj=obj,
+        what=f" with everybody: {'its description' if public else 'ended'}",
     )
 
 

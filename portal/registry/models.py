@@ -64,6 +64,12 @@ class Model(models.Model):
     )
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), help_text=_("What it does, in two sentences."))
+    is_public = models.BooleanField(
+        _("public"),
+        default=False,
+        editable=False,
+        help_text=_("Everybody reads the model cards, and nothing else."),
+    )
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
     )
@@ -82,6 +88,7 @@ class Model(models.Model):
         ordering = ("name", "id")
         permissions = (
             ("evaluate_model", "Can use the model in evaluations"),
+            ("results_model", "Can see results on the model"),
             ("release_model", "Can release and retire versions of the model"),
             ("share_model", "Can share the model"),
         )

@@ -11,14 +11,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from portal.accounts.people import signed_in
-from portal.catalogue.forms import ShareForm
 from portal.evaluations.models import Evaluation, EvaluationQuerySet
 from portal.evaluations.presentation import listed
 from portal.facets import filtered
 from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
-from portal.organisations.sharing import share, shared_with, verbs_allowed
+from portal.organisations.share_page import share_page
+from portal.organisations.sharing import shared_with, verbs_allowed
 from portal.pagination import fetched, page_of, sort_of, words_of
 from portal.registry import actions
 from portal.registry.cards import card_of
@@ -93,15 +93,16 @@ def model_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
     """A model with its versions."""
     model = _model(request, use_case, slug)
     evaluations = _evaluations(request, model)
+    allowed = verbs_allowed(request.user, model)
     context = {
         "use_case": use_case,
         "section": "models",
         "model": model,
         "task": model.declared_task,
-        "allowed": verbs_allowed(request.user, model),
+        "allowed": allowed,
         "versions": ModelVersion.objects.visible_to(request.user).filter(model=model),
         "glance": glance(model.declared_task, evaluations.succeeded()[:MOST_EVALUATIONS]),
-        "shared_with": shared_with(model),
+        "shared_with": shared_with(model) if Verb.VIEW in allowed else [],
     }
     return render(request, use_case.templates("registry/model_detail.html"), context)
 
@@ -129,27 +130,9 @@ def model_create(request: HttpRequest, use_case: UseCase, task: str) -> HttpResp
 @login_required
 @require_http_methods(["GET", "POST"])
 def model_share(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
-    """Share a model with an organisation or with the consortium."""
-    user = signed_in(request)
+    """Share a model with an organisation, the consortium, or everybody."""
     model = _model(request, use_case, slug, Verb.SHARE)
-    form = ShareForm(request.POST or None, owner=model.organisation)
-    if request.method == "POST" and form.is_valid():
-        share(
-            obj=model,
-            verbs=[Verb(value) for value in form.cleaned_data["verbs"]],
-            organisation=form.cleaned_data["organisation"],
-            by=user,
-        )
-        messages.success(request, _("The sharing is changed."))
-        return redirect("model-share", use_case=use_case, slug=slug)
-    context = {
-        "use_case": use_case,
-        "section": "models",
-        "shared": model,
-        "shared_with": shared_with(model),
-        "form": form,
-    }
-    return render(request, use_case.templates("organisations/share.html"), context)
+    return share_page(request, model, use_case=use_case, section="models")
 
 
 @require_GET

@@ -281,6 +281,13 @@ def test_the_admin_shows_no_value_of_a_patient(
         "Organisation",
         "Appointment",
         "Evaluation",
+        # What the use cases add to descriptions: metadata
+        "KidneyCohort",
+        "KidneyModelCard",
+        "ImageSet",
+        "ImagingModelCard",
+        "MonitoredCohort",
+        "AlertModelCard",
     }
     pages = [entry["admin_url"] for entry in listed]
     pages.append(reverse("admin:evaluations_evaluation_change", args=[evaluation.pk]))

@@ -34,9 +34,12 @@ def verbs(person, obj):
 @pytest.mark.parametrize(
     ("role", "expected"),
     [
-        (Role.VIEWER, {"view"}),
-        (Role.CONTRIBUTOR, {"view", "evaluate", "change"}),
-        (Role.MANAGER, {"view", "evaluate", "change", "share"}),  # a dataset is not released
+        (Role.VIEWER, {"view", "results"}),
+        (Role.CONTRIBUTOR, {"view", "results", "evaluate", "change"}),
+        (
+            Role.MANAGER,
+            {"view", "results", "evaluate", "change", "share"},
+        ),  # a dataset is not released
     ],
 )
 def test_each_role_may_do_what_the_table_says(holder, dataset, role, expected):
@@ -100,7 +103,7 @@ def test_only_a_manager_of_the_owner_shares(holder, dataset):
 def test_leaving_or_a_lower_role_takes_effect_at_once(holder, dataset):
     person = factories.a_person(holder, Role.MANAGER)
     set_membership(organisation=holder, user=person, role=Role.VIEWER, by=None)
-    assert verbs(person, dataset) == {"view"}
+    assert verbs(person, dataset) == {"view", "results"}
     end_membership(membership=Membership.objects.get(user=person), by=None)
     assert verbs(person, dataset) == set()
     assert not person.groups.exists()
@@ -165,3 +168,10 @@ def test_the_whole_consortium_is_ticked_to_be_shared_with(dataset):
     address = reverse("dataset-share", kwargs={"use_case": "ckd", "slug": dataset.slug})
     assert client.post(address, {"everyone": "on", "verbs": ["view"]}).status_code == 302
     assert sharing.shared_with(dataset) == [(None, [Verb.VIEW])]
+
+
+def test_an_owner_does_not_lose_what_is_its_own_by_sharing_with_itself(holder, dataset):
+    viewer = factories.a_person(holder, Role.VIEWER)
+    with pytest.raises(ValueError, match="not with its owner"):
+        sharing.share(obj=dataset, verbs=[], organisation=holder, by=dataset.created_by)
+    assert verbs(viewer, dataset) == {"view", "results"}
