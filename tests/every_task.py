@@ -61,7 +61,7 @@ def alerts_frames() -> Frames:
 FRAMES: dict[tuple[str, str], Callable[[], Frames]] = {
     ("ckd", "binary"): binary_frames,
     ("ckd", "survival"): survival_frames,
-    ("metastasis", "lung-ct"): lambda: metastasis.scans(150),
+    ("metastasis", "lung-ct"): lambda: metastasis.scans(400),
     ("metastasis", "mammography"): lambda: metastasis.exams(900),
     ("heart-failure", "alerts"): alerts_frames,
 }

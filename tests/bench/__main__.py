@@ -1,5 +1,7 @@
 """``python -m tests.bench``: speed and memory of the engine, beside its peers in the same run.
 
+Pages of the site are measured too: their server time, and what they send.
+
 Prints a table and writes it to ``usecases/statistics/BENCHMARKS.md`` with the machine in words.
 """
 
@@ -19,6 +21,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.bench.alerts import alert_rows
 from tests.bench.detection import detection_rows
+from tests.bench.pages import page_rows
 from tests.bench.rows import ROOT, Row, fastest, ratio_row, whole_result
 from tests.bench.survival import survival_rows
 from usecases.statistics.auroc_bootstrap import auroc_bootstrap
@@ -162,6 +165,7 @@ def main() -> None:
     rows += survival_rows(quick=quick)
     rows += alert_rows(quick=quick)
     rows += detection_rows(quick=quick)
+    rows += page_rows(quick=quick)
     print(table(rows))
     print(f"\n{machine()}")
     if not quick:
