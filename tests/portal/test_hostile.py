@@ -351,7 +351,7 @@ def test_signing_in_leads_nowhere_else(person: User, next_page: str) -> None:
         reverse("sign-in"),
         {"login": person.email, "password": factories.PASSWORD, "next": next_page},
     )
-    assert (answer.status_code, answer.url) == (302, "/")
+    assert (answer.status_code, answer.url) == (302, reverse("my-work"))
 
 
 def test_signing_in_says_the_same_about_everyone(person: User) -> None:
