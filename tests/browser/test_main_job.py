@@ -34,7 +34,7 @@ def test_a_partner_evaluates_a_kidney_risk_model_end_to_end(
     page: Page, files: Path, tmp_path: Path
 ) -> None:
     hospital = factories.an_organisation("Aarhus University Hospital")
-    person = factories.a_person(hospital, Role.CONTRIBUTOR)
+    person = factories.a_person(hospital, Role.MANAGER)
     cohort, predictions = factories.cohort_frame(1500)
     cohort.write_csv(files / "cohort.csv")
     predictions.write_csv(files / "predictions.csv", separator=";")
