@@ -14,6 +14,8 @@ from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_socket import socket_allow_hosts
 
+from tests import factories
+
 REFERENCE_DATA = Path(
     os.environ.get("SHAIPED_REFERENCE_DATA")
     or Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -106,14 +108,6 @@ def _nothing_remembered() -> None:
 def media(settings, tmp_path) -> Path:
     """A folder of stored files for one test alone."""
     folder = tmp_path / "media"
-    (folder / "arriving").mkdir(parents=True)
-    settings.MEDIA_ROOT = folder
-    settings.FILE_UPLOAD_TEMP_DIR = folder / "arriving"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": folder},
-        },
-    }
+    for name, value in factories.files_in(folder).items():
+        setattr(settings, name, value)
     return folder

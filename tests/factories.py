@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from django.conf import settings
 from django.core.files.base import ContentFile
 
 from portal import store
@@ -30,6 +31,20 @@ from portal.usecase import UseCase, no_progress, use_cases
 
 PASSWORD = "a long password for tests"
 _numbers = itertools.count(1)
+
+
+def files_in(folder: Path) -> dict[str, Any]:
+    """Makes ``folder``; returns the settings that keep the site's files in it."""
+    (folder / "arriving").mkdir(parents=True, exist_ok=True)
+    files = {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": folder},
+    }
+    return {
+        "MEDIA_ROOT": folder,
+        "FILE_UPLOAD_TEMP_DIR": folder / "arriving",
+        "STORAGES": {**settings.STORAGES, "default": files},
+    }
 
 
 def a_use_case(slug: str = "ckd") -> UseCase:
