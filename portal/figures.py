@@ -86,7 +86,7 @@ def template() -> go.layout.Template:
             "font": {"family": FONT, "size": 13, "color": colour("ink")},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",
-            "margin": {"l": 8, "r": 12, "t": 12, "b": 8},
+            "margin": {"l": 8, "r": 20, "t": 12, "b": 8},
             "colorway": [colour(f"series-{number}") for number in range(1, 9)],
             "showlegend": False,
             "hovermode": "closest",
@@ -135,6 +135,7 @@ def follow(
     x: Sequence[Sequence[float | None]],
     y: Sequence[Sequence[Any]],
     text: Sequence[Sequence[str]] | None = None,
+    beside: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """The ``meta`` of a trace that follows the slider: at ``at[i]`` it has ``x[i]``, ``y[i]``.
 
@@ -147,21 +148,23 @@ def follow(
         The positions of the trace.
     x, y
         For each position the coordinates of the trace's points; null where a count is hidden.
-    text
-        For each position the labels of the points.
+    text, beside
+        For each position the labels of the points, and where they stand ("top right").
 
     Raises
     ------
     ValueError
         If the lengths differ.
     """
-    lists = [at, x, y] + ([] if text is None else [text])
+    lists = [at, x, y, *(more for more in (text, beside) if more is not None)]
     if len({len(values) for values in lists}) != 1:
         found = ", ".join(str(len(values)) for values in lists)
         raise ValueError(f"A trace that follows needs one place a position; found {found}.")
     meta = {"follows": parameter, "at": list(at), "x": list(x), "y": list(y)}
     if text is not None:
         meta["text"] = list(text)
+    if beside is not None:
+        meta["beside"] = list(beside)
     return meta
 
 

@@ -132,6 +132,7 @@ def chosen(
     scale: float = 1,
     drop: float | None = None,
     beside: str = "top right",
+    turn: float = 0.75,
 ) -> list[go.Scatter]:
     """The marker of what is chosen, which follows the slider along the explorer's curve.
 
@@ -145,8 +146,9 @@ def chosen(
         Multiplies y.
     drop
         Draws a line from the marker down to that height.
-    beside
-        Where the label is clear of the curve.
+    beside, turn
+        Where the label is clear of the curve; from ``turn`` on along x it stands to the left
+        instead, so that it does not end beyond the figure.
 
     Returns
     -------
@@ -167,6 +169,10 @@ def chosen(
     labels = [
         "" if value is None else say(value) for value in column(curve, said or explorer.parameter)
     ]
+    sides = [
+        beside.replace("right", "left") if px is not None and px >= turn else beside
+        for px, _py in points
+    ]
     if drop is None:
         places = follow(
             explorer.parameter,
@@ -174,6 +180,7 @@ def chosen(
             [[px] for px, _py in points],
             [[py] for _px, py in points],
             [[text] for text in labels],
+            sides,
         )
     else:
         places = follow(
@@ -182,6 +189,7 @@ def chosen(
             [[px, px] for px, _py in points],
             [[py, None if py is None else drop] for _px, py in points],
             [[text, ""] for text in labels],
+            sides,
         )
     now = start_of(explorer, result, at)
     return [
@@ -192,7 +200,7 @@ def chosen(
             mode="lines+markers+text",
             name=CHOSEN,
             meta=places,
-            textposition=beside,
+            textposition=places["beside"][now],
             textfont={"size": 13, "color": colour("ink")},
             line={"color": colour("ink"), "width": 1.25},
             marker={

@@ -78,7 +78,7 @@ function nearest(values, target) {
   return best;
 }
 
-// A trace that follows says where it stands at each value of a column: meta {follows, at, x, y, text}.
+// A trace that follows says where it stands at each value of a column: meta {follows, at, x, y, text, beside}.
 function follow(figure) {
   if (chosen === null) return [];
   const moved = [];
@@ -89,6 +89,7 @@ function follow(figure) {
     trace.x = trace.meta.x[place];
     trace.y = trace.meta.y[place];
     if (trace.meta.text) trace.text = trace.meta.text[place];
+    if (trace.meta.beside) trace.textposition = trace.meta.beside[place];
     moved.push(index);
   });
   return moved;
@@ -183,6 +184,7 @@ document.addEventListener("explorer:change", ({ detail }) => {
         x: traces.map((trace) => trace.x),
         y: traces.map((trace) => trace.y),
         text: traces.map((trace) => trace.text),
+        textposition: traces.map((trace) => trace.textposition ?? "middle center"),
       },
       moved,
     );

@@ -131,7 +131,6 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
             font={"size": 14, "color": colour("uc")},
         )
     share_axis(figure.layout.xaxis, _("sensitivity (recall)"), 1)
-    figure.update_layout(margin_r=44)  # a low threshold's label stands beyond the line's end
     share_axis(figure.layout.yaxis, _("of those flagged, with the event"), 1)
     return figure
 
@@ -182,7 +181,15 @@ def draw_decision(result: Result, _: Translate) -> go.Figure:
                 + _("model: {value} per 1,000").format(value="%{y:.1f}")
                 + "<extra></extra>",
             ),
-            *chosen(result, RISK, "threshold", "net_benefit", scale=1000, drop=bottom),
+            *chosen(
+                result,
+                RISK,
+                "threshold",
+                "net_benefit",
+                scale=1000,
+                drop=bottom,
+                turn=0.75 * most,
+            ),
         ]
     )
     label(figure, most, 0, _("treat none"), xanchor="right", yanchor="top")

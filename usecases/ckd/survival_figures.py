@@ -72,22 +72,39 @@ def draw_observed(result: Result, _: Translate) -> go.Figure:
             name="ink",
         )
     top = 1.08 * max(shown) or 1
-    for values, words, name in ((death, _("death before it"), "ink-2"), (event, _("event"), "uc")):
-        place = nearest_point(times, values, 0.5 * times[-1])
-        if place is not None and any(values):
-            label(
-                figure,
-                *place,
-                f"<b>{words}</b>",
-                xanchor="right",
-                yanchor="bottom",
-                name=name,
-                xshift=-6,
-                yshift=4,
-            )
+    _name_curves(figure, curve, _)
     share_axis(figure.layout.yaxis, _("observed risk"), top)
     figure.update_xaxes(title_text=_("years"), range=[0, 1.02 * times[-1]])
     return figure
+
+
+def _name_curves(figure: go.Figure, curve: Curve, _: Translate) -> None:
+    """Each curve's name beside it: the upper one's above it, the lower one's below."""
+    times = column(curve, "time")
+    named = [
+        (nearest_point(times, column(curve, key), 0.5 * times[-1]), words, name)
+        for key, words, name in (
+            ("event", _("event"), "uc"),
+            ("death", _("death before it"), "ink-2"),
+        )
+        if any(column(curve, key))
+    ]
+    places = sorted(
+        ((place, words, name) for place, words, name in named if place is not None),
+        key=lambda one: -one[0][1],
+    )
+    for number, (place, words, name) in enumerate(places):
+        upper = number == 0
+        label(
+            figure,
+            *place,
+            f"<b>{words}</b>",
+            name=name,
+            xanchor="right" if upper else "left",
+            yanchor="bottom" if upper else "top",
+            xshift=-6 if upper else 6,
+            yshift=4 if upper else -4,
+        )
 
 
 def curve_of(curve: Curve, name: str) -> Curve:

@@ -94,7 +94,8 @@ def draw_free_response(result: Result, _: Translate) -> go.Figure:
             "event_sensitivity",
             say=_at_least,
             said="threshold",
-            beside="top left",
+            beside="bottom right",
+            turn=0.75 * max(shown),
         )
     )
     top = max(shown)
@@ -192,6 +193,10 @@ def draw_burden(result: Result, _: Translate) -> go.Figure:
                 hoverinfo="skip",
             )
         )
+    rates, thresholds = column(curve, "unexplained_alert_rate"), column(curve, "threshold")
+    evaluated = 0.0 if rate is None or rate.value is None else rate.value
+    top = min(max(rates), max(MOST_ALERTS, 1.3 * evaluated)) * 1.04
+    low = min(at for at, value in zip(thresholds, rates, strict=True) if value <= top)
     figure.add_traces(
         chosen(
             result,
@@ -199,12 +204,9 @@ def draw_burden(result: Result, _: Translate) -> go.Figure:
             "threshold",
             "unexplained_alert_rate",
             say=lambda value: NO_BREAK + _("{value} a year").format(value=f"{value:.2f}"),
+            turn=0.15 * low + 0.85 * max(thresholds),
         )
     )
-    rates, thresholds = column(curve, "unexplained_alert_rate"), column(curve, "threshold")
-    evaluated = 0.0 if rate is None or rate.value is None else rate.value
-    top = min(max(rates), max(MOST_ALERTS, 1.3 * evaluated)) * 1.04
-    low = min(at for at, value in zip(thresholds, rates, strict=True) if value <= top)
     figure.update_xaxes(title_text=_("threshold of the score"), range=[low, max(thresholds)])
     figure.update_yaxes(title_text=_("unexplained alerts per patient-year"), range=[0, top])
     return figure

@@ -164,6 +164,7 @@ def draw_sizes(result: Result, _: Translate) -> go.Figure:
     )
     _mark_all(figure, result, places, now, len(names), _)
     share_axis(figure.layout.xaxis, _("lesions found"), 1)
+    figure.update_xaxes(tickvals=[0, 0.25, 0.5, 0.75, 1], tickangle=0)
     figure.update_yaxes(
         range=[len(names) - 0.5, -0.5],
         tickvals=lines,
