@@ -10,6 +10,7 @@ from portal.tables.schema import Kind
 
 MISSING = ("", "NA")
 """What a CSV file may write for a missing value; ``NA`` is what R writes."""
+_LONGEST_MISSING = max(map(len, MISSING))
 
 STORED_AS: dict[Kind, pl.DataType] = {
     Kind.IDENTIFIER: pl.String(),
@@ -132,6 +133,8 @@ def _parsed(source: pl.Series, values: pl.Series) -> Parsed:
 
 def _without_missing(text: pl.Series) -> pl.Series:
     text = text.str.strip_chars()
+    if not (text.str.len_bytes() <= _LONGEST_MISSING).any():
+        return text  # the common case of an identifier
     return text.set(text.is_in(MISSING), None)
 
 

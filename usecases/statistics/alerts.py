@@ -48,7 +48,7 @@ class Calendar:
 
     def place(self, patient: np.ndarray, day: np.ndarray) -> np.ndarray:
         """Where a day of a patient (numbered from 0) lies, int64."""
-        return patient.astype(np.int64) * self.span + (day.astype(np.int64) - self.first)
+        return np.asarray(patient, np.int64) * self.span + (np.asarray(day, np.int64) - self.first)
 
     def patient(self, place: np.ndarray) -> np.ndarray:
         """Whose day it is."""
@@ -147,12 +147,11 @@ def lead_times(events: np.ndarray, alerts: np.ndarray, window: int, blanking: in
 
 
 def explained(alerts: np.ndarray, events: np.ndarray, window: int) -> np.ndarray:
-    """Whether an event lies in [alert, alert + window], for each alert."""
-    if not events.size:
-        return np.zeros(alerts.size, dtype=bool)
-    place = np.searchsorted(events, alerts)
-    following = events[np.minimum(place, events.size - 1)]
-    return (following >= alerts) & (following <= alerts + window)
+    """Whether an event lies in [alert, alert + window], for each alert, in ascending order."""
+    steps = np.zeros(alerts.size + 1, dtype=np.int32)
+    np.add.at(steps, np.searchsorted(alerts, events - window), 1)
+    np.add.at(steps, np.searchsorted(alerts, events, side="right"), -1)
+    return np.cumsum(steps[:-1], dtype=np.int32) > 0
 
 
 @dataclass(frozen=True)
@@ -273,5 +272,8 @@ def totals_of_scores(
 
 def _sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Sums between neighbouring bounds."""
-    running = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(values)))
-    return np.diff(running[bounds])
+    filled = bounds[1:] > bounds[:-1]
+    sums = np.zeros(filled.size, dtype=np.int64)
+    if filled.any():
+        sums[filled] = np.add.reduceat(values, bounds[:-1][filled])
+    return sums

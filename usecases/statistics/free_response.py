@@ -15,6 +15,7 @@ unit of time. Below the recovery threshold of the protocol the threshold itself 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -45,7 +46,9 @@ class Steps:
 
     @classmethod
     def of(cls, low: np.ndarray, high: np.ndarray) -> Steps:
-        return cls(sorted_values(low), sorted_values(high))
+        with ThreadPoolExecutor(1) as other:  # a sort lets other threads run
+            highs = other.submit(sorted_values, high)
+            return cls(sorted_values(low), highs.result())
 
     def at(self, thresholds: np.ndarray) -> np.ndarray:
         """The number of intervals (low, high] that hold each threshold, int64."""
@@ -219,7 +222,7 @@ class FreeResponse:
         self.starts = Starts(monitoring, recovery)
         self.windows = Windows.of(self.starts, events, window, blanking)
         self.intervals = self.starts.of_rows()
-        known = explained(monitoring.place[self.intervals.row], events, window)
+        known = explained(monitoring.place, events, window)[self.intervals.row]
         self.is_unexplained = ~known
         low, high = self.intervals.low, self.intervals.high
         self.explained = Steps.of(low[known], high[known])
@@ -274,11 +277,13 @@ class FreeResponse:
     @cached_property
     def _worst(self) -> tuple[np.ndarray, np.ndarray]:
         """Where unexplained alerts start, ascending, and the most of them from there on upwards."""
-        high = self.unexplained.high
+        low, high = self.unexplained.low, self.unexplained.high
         if not high.size:
             return np.array([-np.inf]), np.array([0])
-        highs = high[np.concatenate(([True], high[1:] != high[:-1]))]
-        return highs, np.maximum.accumulate(self.unexplained.at(highs)[::-1])[::-1]
+        first = np.flatnonzero(np.concatenate(([True], high[1:] != high[:-1])))
+        highs = high[first]
+        counts = (high.size - first) - (low.size - np.searchsorted(low, highs))
+        return highs, np.maximum.accumulate(counts[::-1])[::-1]
 
     def candidates(self) -> np.ndarray:
         """Thresholds that follow every turn of the curve, ascending."""
@@ -302,12 +307,13 @@ def counts_by_patient(
     -------
     ndarray of int64, shape (patients, thresholds)
     """
-    first = np.searchsorted(thresholds, low, side="right")
-    after = np.searchsorted(thresholds, high, side="right")
+    near = np.flatnonzero((high >= thresholds[0]) & (low < thresholds[-1]))
+    first = np.searchsorted(thresholds, low[near], side="right")
+    after = np.searchsorted(thresholds, high[near], side="right")
     held = after > first
     width = thresholds.size + 1
     size = patients * width
-    place = patient[held] * width
+    place = patient[near[held]] * width
     steps = np.bincount(place + first[held], minlength=size)
     steps -= np.bincount(place + after[held], minlength=size)
     return np.cumsum(steps.reshape(patients, width), axis=1)[:, :-1]
