@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from portal.administration import SuperuserAdmin
 from portal.facts import Facts, in_words, label_of, owner_of
 
 
-class FactsAdmin(admin.ModelAdmin):
+class FactsAdmin(SuperuserAdmin):
     """Rows of a :class:`portal.facts.Facts`. They are changed where their owner is, by its people.
 
     A use case registers its models with it: ``admin.site.register([...], FactsAdmin)``.

@@ -48,7 +48,7 @@ USE_CASES = [
 ]
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "portal.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -23,8 +23,9 @@ from portal.catalogue.vocabulary import Datatype
 from portal.facts import save_facts
 from portal.jobs.models import StaleWorkerError, Status
 from portal.jobs.tasks import wake
+from portal.organisations.actions import administers
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.roles import Duty, Role, Verb
 from portal.organisations.sharing import grant_to_owner, may
 from portal.tables import Kind, TableSchema
 from portal.usecase import Task, UseCase
@@ -293,13 +294,14 @@ def cancel_upload(*, upload: Upload, by: User) -> bool:
     PermissionError
         If ``by`` may not change the dataset.
     """
-    _require(may(by, Verb.CHANGE, upload.dataset), "Only contributors of the holder cancel it.")
+    is_own = may(by, Verb.CHANGE, upload.dataset)
+    _require(is_own or administers(by, Duty.RUN_JOBS), "Only contributors of the holder cancel it.")
     with transaction.atomic():
         if not Upload.objects.cancel(upload.pk):
             return False
         record(
             by=by,
-            organisation=upload.dataset.organisation,
+            organisation=upload.dataset.organisation if is_own else None,
             verb=Act.CANCELLED,
             obj=upload.dataset,
             sentence=f"cancelled an upload to the dataset “{upload.dataset}”",

@@ -326,7 +326,8 @@ class Upload(Job):
         triggers = (pgtrigger.FSM(name="upload_moves", field="status", transitions=MOVES),)
 
     def __str__(self) -> str:
-        return f"{self.file_name} → {self.dataset} · {self.name}"
+        # Not the file's name: people put names into these, and this stands in the administration.
+        return f"{self.name} → {self.dataset}"
 
     def get_absolute_url(self) -> str:
         return reverse(

@@ -17,8 +17,9 @@ from portal.evaluations.actions import rights_reasons
 from portal.evaluations.models import Evaluation
 from portal.jobs.models import Status
 from portal.jobs.tasks import wake
+from portal.organisations.actions import administers
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.roles import Duty, Role, Verb
 from portal.organisations.sharing import may
 from portal.result import Comparison as ComparisonResult
 
@@ -164,12 +165,43 @@ def cancel_comparison(*, comparison: Comparison, by: User) -> bool:
     PermissionError
         If ``by`` is not a contributor of the organisation that started it.
     """
-    if not comparison.may_be_managed_by(by):
-        raise PermissionError("Only contributors of the organisation that started it do that.")
+    organisation = _acting_for(comparison, by)
     if not Comparison.objects.cancel(comparison.pk):
         return False
-    record(by=by, organisation=comparison.organisation, verb=Act.CANCELLED, obj=comparison)
+    record(by=by, organisation=organisation, verb=Act.CANCELLED, obj=comparison)
     return True
+
+
+@transaction.atomic
+def retry_comparison(*, comparison: Comparison, by: User) -> bool:
+    """Queue a failed or cancelled comparison again, for the organisation that started it.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is not a contributor of that organisation.
+    ComparisonRefused
+        If the organisation may no longer use the dataset or a model.
+    """
+    organisation = _acting_for(comparison, by)
+    if reasons := rights_of(comparison.organisation, comparison.in_order()):
+        raise ComparisonRefused(reasons)
+    if not Comparison.objects.put_back(comparison.pk):
+        return False
+    if organisation is not None:  # whoever tries again answers for it
+        Comparison.objects.filter(pk=comparison.pk).update(submitted_by=by)
+    record(by=by, organisation=organisation, verb=Act.RETRIED, obj=comparison)
+    _wake_on_commit(comparison.pk)
+    return True
+
+
+def _acting_for(comparison: Comparison, by: User) -> Organisation | None:
+    """The organisation for which ``by`` looks after it; none for a site administrator."""
+    if comparison.may_be_managed_by(by):
+        return comparison.organisation
+    if administers(by, Duty.RUN_JOBS):
+        return None
+    raise PermissionError("Only contributors of the organisation that started it do that.")
 
 
 def who_may_start() -> str:

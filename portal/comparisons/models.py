@@ -100,8 +100,8 @@ class Comparison(Job):
 
     def in_order(self) -> list[Evaluation]:
         """The evaluations, the one that the others are compared to first."""
-        rows = self.evaluations.select_related("dataset", "model_version__model")
-        return list(rows.order_by("comparedevaluation__position"))
+        models.prefetch_related_objects([self], COMPARED)
+        return [one.evaluation for one in self.comparedevaluation_set.all()]
 
     @property
     def declared(self) -> UseCase:
@@ -137,3 +137,12 @@ class ComparedEvaluation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.position}: {self.evaluation}"
+
+
+COMPARED = models.Prefetch(
+    "comparedevaluation_set",
+    ComparedEvaluation.objects.select_related(
+        "evaluation__dataset", "evaluation__model_version__model"
+    ),
+)
+"""What a list of comparisons fetches beforehand, so that it can name each."""

@@ -19,8 +19,9 @@ from portal.evaluations.drawing import drawing_version
 from portal.evaluations.models import Drawing, Evaluation, LogLine, StoredResult
 from portal.jobs.models import Status
 from portal.jobs.tasks import wake
+from portal.organisations.actions import administers
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.roles import Duty, Role, Verb
 from portal.organisations.sharing import grant, grant_to_each, grant_to_owner, may, organisation_may
 from portal.registry.models import ModelVersion
 from portal.result import Result
@@ -380,7 +381,7 @@ def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     if not Evaluation.objects.cancel(evaluation.pk):
         return False
     LogLine.write(evaluation, f"Cancelled by {by}")
-    record(by=by, organisation=evaluation.organisation, verb=Act.CANCELLED, obj=evaluation)
+    record(by=by, organisation=_acted_for(evaluation, by), verb=Act.CANCELLED, obj=evaluation)
     _tell_of_end(evaluation)
     return True
 
@@ -388,6 +389,8 @@ def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
 @transaction.atomic
 def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     """Queue a failed or cancelled evaluation again; ``by`` answers for it from now on.
+
+    Of a site administrator, who runs jobs and submits none, it stays with who submitted it.
 
     Raises
     ------
@@ -400,8 +403,12 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     """
     _require_change(evaluation, by)
     study = evaluation.study
+    is_own = evaluation.may_be_managed_by(by)
+    if not is_own and evaluation.model_version.status != ModelVersion.Status.RELEASED:
+        raise SubmissionRefused([_("The model version is no longer released.")])
     if study is None:
-        _require_use(evaluation.dataset, evaluation.model_version, by)
+        if is_own:
+            _require_use(evaluation.dataset, evaluation.model_version, by)
     elif not study.cells.filter(evaluation=evaluation).exists():
         raise SubmissionRefused([_("Another evaluation has taken its place in the study.")])
     elif not study.take_up_again():
@@ -416,7 +423,7 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     try:
         with transaction.atomic():
             queued = Evaluation.objects.put_back(evaluation.pk)
-            if queued:
+            if queued and is_own:
                 Evaluation.objects.filter(pk=evaluation.pk).update(submitted_by=by)
     except IntegrityError:
         found = Evaluation.objects.asking_the_same(evaluation).first()
@@ -426,7 +433,7 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
         ) from None  # fmt: skip
     if queued:
         LogLine.write(evaluation, f"Tried again by {by}")
-        record(by=by, organisation=evaluation.organisation, verb=Act.RETRIED, obj=evaluation)
+        record(by=by, organisation=_acted_for(evaluation, by), verb=Act.RETRIED, obj=evaluation)
         _wake_on_commit(evaluation.pk)
     else:
         _wake_study(evaluation)
@@ -434,5 +441,10 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
 
 
 def _require_change(evaluation: Evaluation, by: User) -> None:
-    if not evaluation.may_be_managed_by(by):
+    if not (evaluation.may_be_managed_by(by) or administers(by, Duty.RUN_JOBS)):
         raise PermissionError("Only contributors of the submitting organisation do that.")
+
+
+def _acted_for(evaluation: Evaluation, by: User) -> Organisation | None:
+    """The evaluation's organisation; none for a site administrator who is not of it."""
+    return evaluation.organisation if evaluation.may_be_managed_by(by) else None

@@ -1,24 +1,31 @@
+"""The administration's page of evaluations as jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
+from portal.administration import REFUSALS
+from portal.evaluations import actions
 from portal.evaluations.models import Evaluation
+from portal.jobs.admin import JobAdmin
 
 
 @admin.register(Evaluation)
-class EvaluationAdmin(admin.ModelAdmin):
-    """The jobs: where each stands and why it failed. No health data, nothing to edit.
+class EvaluationAdmin(JobAdmin):
+    """Where each evaluation stands; no result is shown."""
 
-    The details of a failure are in the worker's log: they may quote a patient's values.
-    """
-
+    cancel_one = staticmethod(lambda job, by: actions.cancel_evaluation(evaluation=job, by=by))
+    retry_one = staticmethod(lambda job, by: actions.retry_evaluation(evaluation=job, by=by))
+    refusals = (*REFUSALS, actions.SubmissionRefused)
     list_display = (
-        "reference", "use_case", "task", "organisation", "status", "attempts", "worker",
-        "created_at", "finished_at",
+        "reference", "status", "progress", "reason", "use_case", "task", "organisation",
+        "attempts", "worker", "created_at", "finished_at",
     )  # fmt: skip
     list_filter = ("status", "use_case", "task", "organisation")
     search_fields = ("reference", "dataset__title", "model_version__model__name")
-    date_hierarchy = "created_at"
-    list_select_related = ("organisation",)
     fields = (
         "reference", "use_case", "task", "organisation", "submitted_by", "dataset",
         "model_version", "status", "stage", "fraction", "attempts", "worker", "lease_expires_at",
@@ -26,11 +33,6 @@ class EvaluationAdmin(admin.ModelAdmin):
         "engine", "protocol",
     )  # fmt: skip
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Evaluation | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Evaluation | None = None) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> Any:
+        related = ("organisation", "dataset", "model_version__model", "study")
+        return super().get_queryset(request).select_related(*related)

@@ -13,9 +13,11 @@ from django.utils.translation import gettext as _
 from portal.audit.actions import record
 from portal.audit.acts import Act
 from portal.organisations.models import Membership, Organisation, RoleGroup
-from portal.organisations.roles import Duty, Role, included_roles
+from portal.organisations.roles import MAY, Duty, Role, SiteRole, included_roles
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from portal.accounts.models import User
 
 
@@ -43,15 +45,21 @@ def record_about(
     )
 
 
+def administers(user: User | AnonymousUser, duty: Duty) -> bool:
+    """Whether ``user`` runs the site, and may as such do what the table of roles says."""
+    is_one = user.is_authenticated and user.is_active and user.is_superuser
+    return bool(is_one) and duty in MAY[SiteRole.ADMINISTRATOR]
+
+
 def require_administrator(by: User | None) -> None:
     """Refuse everyone but site administrators; None stands for the site itself."""
-    if by is not None and not (by.is_active and by.is_superuser):
+    if by is not None and not administers(by, Duty.ADMINISTER):
         raise PermissionError("Only a site administrator does that.")
 
 
 def require_people_manager(organisation: Organisation, by: User | None) -> None:
     """Refuse everyone but managers of the organisation and site administrators."""
-    if by is None or (by.is_active and by.is_superuser):
+    if by is None or administers(by, Duty.ADMINISTER):
         return
     if not Organisation.objects.where_may(by, Duty.MANAGE_PEOPLE).contains(organisation):
         raise PermissionError("Only a manager of the organisation does that.")

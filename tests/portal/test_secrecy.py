@@ -280,7 +280,11 @@ def test_the_admin_shows_no_value_of_a_patient(
         "User",
         "Organisation",
         "Appointment",
+        "Membership",
+        "Invitation",
         "Evaluation",
+        "Upload",
+        "Comparison",
         # What the use cases add to descriptions: metadata
         "KidneyCohort",
         "KidneyModelCard",
