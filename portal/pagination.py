@@ -8,7 +8,7 @@ from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-PER_PAGE = 25
+PER_PAGE = 20
 LANGUAGE = "simple"
 """Of the documents that are searched: words are compared as they are, whatever their language."""
 MOST_WORDS = 10

@@ -33,6 +33,23 @@ def _codename(verb: Verb, model: type[models.Model] | models.Model) -> str:
     return f"{verb.value}_{model._meta.model_name}"
 
 
+def _permission(verb: Verb, model: type[models.Model]) -> int | None:
+    """The key of a permission, asked once: kept with its content type, which Django keeps.
+
+    None before the permissions are made.
+    """
+    kind = ContentType.objects.get_for_model(model)
+    known: dict[str, int] = kind.__dict__.setdefault("_known_permissions", {})
+    codename = _codename(verb, model)
+    if codename not in known:
+        found = Permission.objects.filter(content_type=kind, codename=codename)
+        key = found.values_list("pk", flat=True).first()
+        if key is None:
+            return None
+        known[codename] = key
+    return known[codename]
+
+
 def _verbs_of(obj: models.Model) -> set[Verb]:
     known = set(obj._meta.default_permissions) | {name for name, _ in obj._meta.permissions}
     return {verb for verb in Verb if verb.value in known or _codename(verb, obj) in known}
@@ -58,13 +75,8 @@ class ShareableQuerySet(models.QuerySet[M]):
         times too small; with 10,000 objects that is most of a page's time.
         """
         model: Any = self.model
-        permission = Permission.objects.filter(
-            codename=_codename(verb, model),
-            content_type__app_label=model._meta.app_label,
-            content_type__model=model._meta.model_name,
-        )
         granted = get_group_obj_perms_model(model)._default_manager.filter(
-            permission=models.Subquery(permission.values("pk")[:1]), group__in=groups
+            permission_id=_permission(verb, model), group__in=groups
         )
         return granted.values("content_object")
 

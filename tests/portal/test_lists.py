@@ -96,8 +96,8 @@ def test_a_list_is_cut_into_pages_by_the_database(person):
     address = reverse("dataset-list", kwargs={"use_case": "ckd"})
     with CaptureQueriesContext(connection) as captured:
         first = client.get(address)
-    assert len(first.context["page"].object_list) == 25
-    assert any("LIMIT 25" in query["sql"] for query in captured)
+    assert len(first.context["page"].object_list) == 20
+    assert any("LIMIT 20" in query["sql"] for query in captured)
     assert len(client.get(address, {"page": 2}).context["page"].object_list) == 2
     # A page that is not there gives the nearest one.
     assert client.get(address, {"page": "nonsense"}).context["page"].number == 1

@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.templatetags.static import static
+from django.utils.formats import date_format
 from django.utils.html import format_html
+from django.utils.timezone import template_localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from portal.showcase.drawing import Axis, axis_of, drawn_row, tick_marks
 from portal.showcase.europe import COLUMNS, ROWS, TILES
@@ -19,6 +23,7 @@ from portal.showcase.numbers import coordinate, count, interval, measured, numbe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from django.core.paginator import Page
     from django.utils.safestring import SafeString
@@ -44,6 +49,39 @@ def icon(name: str) -> SafeString:
         '<svg class="icon" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         static("img/icons.svg"),
         name,
+    )
+
+
+JOB_STATES = {
+    "queued": ("clock", gettext_noop("Queued")),
+    "running": ("spinner", gettext_noop("Running")),
+    "succeeded": ("check", gettext_noop("Succeeded")),
+    "failed": ("cross", gettext_noop("Failed")),
+    "cancelled": ("stop", gettext_noop("Cancelled")),
+}
+
+
+@register.simple_tag
+def job_status(status: str) -> SafeString:
+    """The state of a job, by icon and word."""
+    drawn, word = JOB_STATES.get(status, ("", status))
+    return format_html(
+        '<span class="status {}">{}<span>{}</span></span>',
+        status,
+        icon(drawn) if drawn else "",
+        _(word),
+    )
+
+
+@register.simple_tag
+def moment(at: datetime) -> SafeString:
+    """A moment, relative, with the exact time on hover."""
+    local = template_localtime(at)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(),
+        date_format(local, "j F Y, H:i T"),
+        naturaltime(at),
     )
 
 

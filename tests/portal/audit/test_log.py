@@ -365,4 +365,4 @@ def test_the_log_has_a_constant_number_of_queries(
     auditor.get(reverse("audit-list"))
     with django_assert_max_num_queries(12):
         answer = auditor.get(reverse("audit-list"))
-    assert len(answer.context["page"].object_list) == 25
+    assert len(answer.context["page"].object_list) == 20

@@ -6,6 +6,7 @@ import itertools
 import math
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -13,14 +14,15 @@ import plotly
 import pytest
 from django.core.paginator import Paginator
 from django.template import Context, Template
-from django.template.loader import get_template, render_to_string
-from django.utils import translation
+from django.template.loader import get_template
+from django.utils import timezone, translation
 
 from portal.figures import Forest, ForestRow
 from portal.result import Estimate, Pooled
 from portal.showcase.drawing import Axis, axis_of, digits_of
 from portal.showcase.europe import NAMES, TILES
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
+from portal.showcase.templatetags.components import JOB_STATES
 from portal.usecase import Measure
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -222,14 +224,23 @@ def test_the_map_names_the_partners_of_a_country_and_counts_countries() -> None:
 
 @pytest.mark.parametrize("status", ["queued", "running", "succeeded", "failed", "cancelled"])
 def test_a_status_has_an_icon_and_a_word(status: str) -> None:
-    html = render_to_string("components/_status.html", {"status": status})
+    html = rendered("{% job_status status %}", status=status)
     assert "<use href=" in html
     assert f"<span>{status.capitalize()}</span>" in html
 
 
+def test_a_moment_is_relative_and_exact_on_hover() -> None:
+    at = timezone.now() - timedelta(hours=3)
+    html = rendered("{% moment at %}", at=at)
+    found = ET.fromstring(html)  # noqa: S314 - our own markup
+    assert found.text == "3\N{NO-BREAK SPACE}hours ago"
+    assert datetime.fromisoformat(found.get("datetime", "")) == at
+    assert found.get("title", "").startswith(f"{timezone.localtime(at).day} ")
+
+
 def test_every_icon_that_templates_name_is_drawn() -> None:
     drawn = set(re.findall(r'<symbol id="([\w-]+)"', (ROOT / "static/img/icons.svg").read_text()))
-    named = {
+    named = {icon for icon, _word in JOB_STATES.values()} | {
         name
         for path in (ROOT / "templates").rglob("*.html")
         for name in re.findall(r"\{% icon [\"']([\w-]+)[\"'] %\}", path.read_text())
