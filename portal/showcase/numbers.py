@@ -6,7 +6,7 @@ import math
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from django.utils.formats import number_format
+from django.utils.formats import get_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -45,7 +45,10 @@ def _half_up(value: float, digits: int) -> Decimal:
 def _localised(fixed: str, digits: int) -> str:
     if not fixed.strip("-0."):
         fixed = fixed.lstrip("-")  # no minus before a nought
-    localised = number_format(fixed, decimal_pos=digits, use_l10n=True, force_grouping=True)
+    if len(fixed.partition(".")[0].lstrip("-")) < 4:  # nothing to group, as in nearly all
+        localised = fixed.replace(".", get_format("DECIMAL_SEPARATOR"))
+    else:
+        localised = number_format(fixed, decimal_pos=digits, use_l10n=True, force_grouping=True)
     return localised.replace("-", MINUS, 1)
 
 

@@ -89,7 +89,7 @@ def test_a_page_about_one_thing_has_a_constant_number_of_queries(person):
 
 
 def test_a_list_is_cut_into_pages_by_the_database(person):
-    for _ in range(27):
+    for _ in range(22):
         factories.a_dataset(person)
     client = Client()
     client.force_login(person)
