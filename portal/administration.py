@@ -23,6 +23,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Duty
+from portal.usecase import package_of, use_cases
 
 
 class AdministrationSite(admin.AdminSite):
@@ -70,6 +71,16 @@ class AdministrationSite(admin.AdminSite):
         if request.user.is_authenticated:
             raise Http404
         return redirect_to_login(index)
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The apps of the use cases by the names that people know."""
+        titles = {
+            package_of(one).rpartition(".")[2]: str(one.title) for one in use_cases().values()
+        }
+        found = super().get_app_list(request, app_label)
+        for app in found:
+            app["name"] = titles.get(app["app_label"], app["name"])
+        return found
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("account_change_password")

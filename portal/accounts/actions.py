@@ -16,9 +16,17 @@ from portal.audit.actions import record
 from portal.audit.acts import Act
 
 
-def record_change(*, sentence: str, by: User) -> None:
-    """Record that ``by`` changed something about how they sign in."""
-    record(by=by, organisation=None, verb=Act.PERSON_CHANGED, obj=by, sentence=sentence)
+def record_change(*, sentence: str, by: User, verb: Act = Act.PERSON_CHANGED) -> None:
+    """Record that ``by`` changed something about their account, or how they sign in."""
+    record(by=by, organisation=None, verb=verb, obj=by, sentence=sentence)
+
+
+@transaction.atomic
+def rename(*, name: str, by: User) -> None:
+    """Call ``by`` something else from now on; the log keeps what they were called."""
+    by.full_name = name
+    by.save(update_fields=["full_name"])
+    record_change(sentence="changed their name", by=by)
 
 
 @transaction.atomic
@@ -33,7 +41,8 @@ def create_token(*, name: str, scope: str, days: int, by: User) -> tuple[ApiToke
         digest=digest,
         token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH],
     )
-    record_change(sentence=f"made the API token {token.token_key}… ({scope}, {days} days)", by=by)
+    sentence = f"made the API token {token.token_key}… ({scope}, {days} days)"
+    record_change(sentence=sentence, by=by, verb=Act.TOKEN_MADE)
     return token, text
 
 
@@ -41,7 +50,8 @@ def create_token(*, name: str, scope: str, days: int, by: User) -> tuple[ApiToke
 def revoke_token(*, token: ApiToken, by: User) -> None:
     """End ``token``; the next request with it is refused."""
     token.delete()
-    record_change(sentence=f"revoked the API token {token.token_key}…", by=by)
+    sentence = f"revoked the API token {token.token_key}…"
+    record_change(sentence=sentence, by=by, verb=Act.TOKEN_REVOKED)
 
 
 @transaction.atomic

@@ -34,6 +34,7 @@ from portal.accounts.identity_providers import IdentityProviderConfiguration
 from portal.accounts.models import User
 from portal.audit.actions import record
 from portal.audit.acts import Act
+from portal.organisations.acting import acting_organisation
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,18 @@ class AccountAdapter(DefaultAccountAdapter):
             for account in accounts
             if account.provider in ids
         ]
+
+    @transaction.atomic
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Sign in, whatever the way: with password, passkey, provider or invitation."""
+        super().login(request, user)
+        record(
+            by=user,
+            organisation=acting_organisation(request),
+            verb=Act.SIGNED_IN,
+            obj=user,
+            sentence="signed in",
+        )
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("account-detail")

@@ -6,8 +6,9 @@ from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import transaction
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts.models import ApiToken, User
@@ -88,6 +89,15 @@ class UserAdmin(SuperuserAdmin, DjangoUserAdmin):
         elif "is_active" in form.changed_data:
             verb = Act.PERSON_ACTIVATED if obj.is_active else Act.PERSON_DEACTIVATED
             _record(request, obj, verb, "activated" if obj.is_active else "deactivated")
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002 - as Django calls it
+        form_url: str = "",
+    ) -> HttpResponse:
+        with transaction.atomic():
+            return super().user_change_password(request, id, form_url)
 
     def log_change(self, request: HttpRequest, obj: User, message: object) -> Any:
         """Every page that changes an account comes by here, that of the password too."""

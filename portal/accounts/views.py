@@ -28,6 +28,7 @@ from portal.accounts.devices import device
 from portal.accounts.forms import NameForm, TokenForm
 from portal.accounts.models import ApiToken, User
 from portal.accounts.people import signed_in
+from portal.audit.acts import Act
 from portal.organisations.acting import acting_organisation, acting_organisations
 
 
@@ -54,9 +55,9 @@ def account_detail(request: HttpRequest) -> HttpResponse:
 
 
 def _open(request: HttpRequest) -> list[UserSession]:
-    """The person's sessions that are still open, this one first, then the newest."""
+    """The person's sessions that are still open, this one first, then the last used."""
     found: list[UserSession] = UserSession.objects.purge_and_list(signed_in(request))
-    return sorted(found, key=lambda one: (not one.is_current(), -one.created_at.timestamp()))
+    return sorted(found, key=lambda one: (not one.is_current(), -one.last_seen_at.timestamp()))
 
 
 def factors(request: HttpRequest) -> dict[str, Any]:
@@ -86,7 +87,8 @@ def name_edit(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = NameForm(request.POST or None, instance=user)
     if form.is_valid():
-        form.save()
+        user.refresh_from_db(fields=["full_name"])
+        actions.rename(name=form.cleaned_data["full_name"], by=user)
         messages.success(request, _("Your name is changed."))
         return redirect("account-detail")
     user.refresh_from_db(fields=["full_name"])  # the page's top shows the name that is saved
@@ -173,6 +175,7 @@ class Recorded:
 
     request: HttpRequest
     deed = ""
+    verb = Act.PERSON_CHANGED
 
     def doer(self) -> User:
         return signed_in(self.request)
@@ -180,7 +183,7 @@ class Recorded:
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)  # type: ignore[misc]
-            actions.record_change(sentence=self.deed, by=self.doer())
+            actions.record_change(sentence=self.deed, by=self.doer(), verb=self.verb)
         return response
 
 
@@ -190,6 +193,7 @@ class PasswordChange(Recorded, PasswordChangeView):
 
     template_name = "accounts/password_change.html"
     deed = "changed the password"
+    verb = Act.PASSWORD_CHANGED
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if not signed_in(request).has_usable_password():
@@ -203,6 +207,7 @@ class PasswordNew(Recorded, PasswordResetFromKeyView):
     template_name = "accounts/password_new.html"
     success_url = reverse_lazy("sign-in")
     deed = "changed the password by the link in a letter"
+    verb = Act.PASSWORD_CHANGED
 
     def doer(self) -> User:
         user: User = self.reset_user
@@ -211,6 +216,8 @@ class PasswordNew(Recorded, PasswordResetFromKeyView):
 
 class FactorAdded(Recorded):
     """A session from before a second factor never showed it, and so it ends."""
+
+    verb = Act.FACTOR_ADDED
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = super().form_valid(form)
@@ -226,6 +233,7 @@ class AuthenticatorAdd(FactorAdded, ActivateTOTPView):
 class AuthenticatorRemove(Recorded, DeactivateTOTPView):
     template_name = "accounts/authenticator_remove.html"
     deed = "removed the authenticator app"
+    verb = Act.FACTOR_REMOVED
 
 
 class PasskeyAdd(FactorAdded, AddWebAuthnView):
@@ -237,8 +245,10 @@ class PasskeyRemove(Recorded, RemoveWebAuthnView):
     template_name = "accounts/passkey_remove.html"
     success_url = reverse_lazy("mfa_index")
     deed = "removed a passkey"
+    verb = Act.FACTOR_REMOVED
 
 
 class RecoveryCodesNew(Recorded, GenerateRecoveryCodesView):
     template_name = "accounts/recovery_codes_new.html"
     deed = "made new recovery codes"
+    verb = Act.FACTOR_ADDED

@@ -29,6 +29,13 @@ class Act(TextChoices):
     PERSON_CHANGED = "person-changed", _("changed a person's account")
     PERSON_DEACTIVATED = "person-deactivated", _("deactivated a person")
     PERSON_ACTIVATED = "person-activated", _("activated a person")
+    # How people sign in
+    SIGNED_IN = "signed-in", _("signed in")
+    PASSWORD_CHANGED = "password-changed", _("changed a password")
+    FACTOR_ADDED = "factor-added", _("added a second factor")
+    FACTOR_REMOVED = "factor-removed", _("removed a second factor")
+    TOKEN_MADE = "token-made", _("made an API token")
+    TOKEN_REVOKED = "token-revoked", _("revoked an API token")
     # Objects
     ADDED = "added", _("added")
     CHANGED = "changed", _("changed")

@@ -23,6 +23,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from portal.accounts.actions import create_token
 from portal.accounts.identity_providers import identity_providers
 from portal.accounts.models import User
+from portal.audit.acts import Act
+from portal.audit.models import Entry
 from portal.catalogue.models import Dataset
 from portal.comparisons.models import Comparison
 from portal.evaluations.models import Evaluation
@@ -520,13 +522,28 @@ def client_of(person: User | None) -> Client:
     return client
 
 
+READ_AS_DATA = ("healthz",)
+"""What answers with other than a page and is no file of anybody's data."""
+
+
 @pytest.mark.parametrize("name", sorted(GET))
 def test_who_may_read(world: World, name: str) -> None:
     address = reverse(name, kwargs=world.arguments(name))
     found = {}
     for kind, person in world.people.items():
         client = client_of(person)
-        found[kind] = answer(client, client.get, address)
+        files = Entry.objects.filter(verb=Act.DOWNLOADED, person=person)
+        before, taken = files.count(), []
+
+        def ask(address: str, client: Client = client, taken: list[Any] = taken) -> Any:
+            taken.append(client.get(address))
+            return taken[0]
+
+        found[kind] = answer(client, ask, address)
+        if found[kind] == OK and name not in READ_AS_DATA:
+            is_file = not taken[0]["Content-Type"].startswith("text/html")
+            assert taken[0].get("Content-Disposition", "").startswith("attachment") == is_file
+            assert files.count() - before == (is_file and person is not None), kind
         if (
             name in ("sign-in", "account_login") and found[kind] == 302
         ):  # who is signed in is sent home

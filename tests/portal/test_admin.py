@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib import admin
@@ -423,6 +424,24 @@ def test_a_person_is_deactivated_and_never_deleted(administrator: User) -> None:
     assert not person.is_active
     found = Entry.objects.filter(object_type="accounts.user").values_list("sentence", flat=True)
     assert "deactivated Jan de Vries" in found
+
+
+def test_an_administrator_sets_a_password_and_that_is_recorded(administrator: User) -> None:
+    person = factories.a_person(full_name="Jan de Vries")
+    given = {"password1": "another long password, 2", "password2": "another long password, 2"}
+    address = reverse("admin:auth_user_password_change", args=[person.pk])
+    client = client_of(administrator)
+    with mock.patch.object(Entry, "save", side_effect=RuntimeError), pytest.raises(RuntimeError):
+        client.post(address, given | {"usable_password": "true"})
+    person.refresh_from_db()
+    assert person.check_password(factories.PASSWORD)
+    client.post(address, given | {"usable_password": "true"})
+    person.refresh_from_db()
+    assert person.check_password("another long password, 2")
+    entry = Entry.objects.latest("pk")
+    assert (entry.person, entry.verb) == (administrator, Act.PERSON_CHANGED)
+    assert entry.sentence.startswith("changed the account of Jan de Vries: ")
+    assert "password" in entry.sentence.lower()
 
 
 def test_a_staff_member_with_every_permission_still_edits_no_person(manager: User) -> None:

@@ -15,6 +15,10 @@ from tests.portal.accounts.test_sign_in import FORGOTTEN, link, sign_in
 
 pytestmark = pytest.mark.django_db
 NEW = "another long password, 2"
+ABOUT_ACCOUNTS = (
+    Act.PERSON_CHANGED, Act.PASSWORD_CHANGED, Act.FACTOR_ADDED, Act.FACTOR_REMOVED,
+    Act.TOKEN_MADE, Act.TOKEN_REVOKED,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -31,11 +35,32 @@ def client(person: User) -> Client:
 
 def told(person: User) -> list[str]:
     """What the log says that the person did, the oldest first."""
-    found = Entry.objects.filter(verb=Act.PERSON_CHANGED).order_by("id")
+    found = Entry.objects.filter(verb__in=ABOUT_ACCOUNTS).order_by("id")
     for entry in found:
         assert (entry.person, entry.object_id) == (person, str(person.pk))
         assert entry.address == "127.0.0.1"
     return [entry.sentence for entry in found]
+
+
+def test_signing_in_and_only_that(client: Client, person: User) -> None:
+    sign_in(Client(), person.email, "not it")
+    client.get("/account/")
+    entry = Entry.objects.get(verb=Act.SIGNED_IN)
+    assert (entry.person, entry.organisation) == (person, person.memberships.get().organisation)
+    assert (entry.sentence, entry.address) == ("signed in", "127.0.0.1")
+
+
+def test_a_password_without_the_second_factor_is_no_sign_in(client: Client, person: User) -> None:
+    secret = client.get("/account/second-factor/app/").context["form"].secret
+    client.post("/account/second-factor/app/", {"code": code(secret)})
+    sign_in(Client(), person.email)  # and no code
+    assert Entry.objects.filter(verb=Act.SIGNED_IN).count() == 1
+
+
+def test_names(client: Client, person: User) -> None:
+    client.post("/account/name/", {"full_name": "Another name"})
+    assert told(person) == ["changed their name"]
+    assert Entry.objects.latest("id").person_name == "Another name"
 
 
 def test_tokens(client: Client, person: User) -> None:
