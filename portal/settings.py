@@ -232,8 +232,11 @@ REST_FRAMEWORK = {
 }
 
 # Language and time
-LANGUAGE_CODE = "en-gb"
-LANGUAGES = [("en", "English")]
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français"), ("da", "Dansk")]
+"""Each by its own name: whoever looks for it reads no other."""
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+FORMAT_MODULE_PATH = ["portal.formats"]
 TIME_ZONE = "Europe/Paris"
 USE_I18N = True
 USE_TZ = True

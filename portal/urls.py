@@ -1,5 +1,10 @@
-"""Where everything lives. The address tells where you are: /ckd/datasets/…"""
+"""Where everything lives. The address tells where you are: /ckd/datasets/…, in French /fr/ckd/….
 
+English has no prefix. What programs ask for has none in any language, nor have the addresses that
+identity providers were told.
+"""
+
+from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
@@ -24,16 +29,20 @@ in_a_use_case: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns = [
-    path("", showcase.home, name="home"),
     path("healthz", showcase.healthz, name="healthz"),
-    path("datasets/", catalogue.dataset_list, name="all-dataset-list"),
-    path("models/", registry.model_list, name="all-model-list"),
-    path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
-    path("my-work/", my_work.my_work, name="my-work"),
-    path("account/", include("portal.accounts.urls")),
     path("api/v1/", include("portal.api.urls")),
-    path("organisations/", include("portal.organisations.urls")),
-    path("audit/", include("portal.audit.urls")),
-    path("admin/", admin.site.urls),
-    path("<use_case:use_case>/", include(in_a_use_case)),
+    path("account/providers/", include("portal.accounts.provider_urls")),
+    *i18n_patterns(
+        path("", showcase.home, name="home"),
+        path("datasets/", catalogue.dataset_list, name="all-dataset-list"),
+        path("models/", registry.model_list, name="all-model-list"),
+        path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
+        path("my-work/", my_work.my_work, name="my-work"),
+        path("account/", include("portal.accounts.urls")),
+        path("organisations/", include("portal.organisations.urls")),
+        path("audit/", include("portal.audit.urls")),
+        path("admin/", admin.site.urls),
+        path("<use_case:use_case>/", include(in_a_use_case)),
+        prefix_default_language=False,
+    ),
 ]

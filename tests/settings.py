@@ -16,7 +16,6 @@ from portal.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MAX_UPLOAD_BYTES = 512 * 1024**2
-LANGUAGE_CODE = "en-gb"
 
 # Threads of the live server come and go; a connection that outlives one holds the database.
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405

@@ -10,7 +10,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path, reverse_lazy
 
-from portal.accounts import openid_connect, views
+from portal.accounts import views
 from portal.organisations.views import acting_organisation_choose
 
 sign_in = views.SignIn.as_view()
@@ -33,16 +33,6 @@ urlpatterns = [
     ),
     path("sign-in/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path(
-        "providers/<slug:provider_id>/",
-        openid_connect.provider_sign_in,
-        name="openid_connect_login",
-    ),
-    path(
-        "providers/<slug:provider_id>/callback/",
-        openid_connect.provider_callback,
-        name="openid_connect_callback",
-    ),
     # Password
     path("password/", views.PasswordChange.as_view(), name="account_change_password"),
     path(

@@ -15,7 +15,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
     """The use cases, and for which organisation the person acts."""
     user = getattr(request, "user", None)
     acting, choices, reads_log = None, [], False
-    if user is not None and user.is_authenticated and not request.path.startswith("/admin/"):
+    if user is not None and user.is_authenticated and not _is_admin(request):
         acting, choices = acting_organisation(request), acting_organisations(request)
         reads_log = Appointment.objects.may(user, Duty.READ_LOG)
     return {
@@ -26,3 +26,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "version": settings.VERSION,
         "is_demonstration": settings.DEMONSTRATION,
     }
+
+
+def _is_admin(request: HttpRequest) -> bool:
+    return bool(request.resolver_match and request.resolver_match.app_name == "admin")

@@ -12,13 +12,14 @@ from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.templatetags.static import static
 from django.utils.formats import date_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.timezone import template_localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from portal.showcase.drawing import Axis, axis_of, drawn_row, tick_marks
 from portal.showcase.europe import COLUMNS, ROWS, TILES
+from portal.showcase.languages import Version, alternates, versions_of
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.core.paginator import Page
+    from django.template import Context
     from django.utils.safestring import SafeString
 
     from portal.figures import Forest
@@ -83,6 +85,19 @@ def moment(at: datetime) -> SafeString:
         date_format(local, "j F Y, H:i T"),
         naturaltime(at),
     )
+
+
+@register.simple_tag(takes_context=True)
+def language_versions(context: Context) -> list[Version]:
+    """The page in each language, for the switch."""
+    return versions_of(context["request"]) if "request" in context else []
+
+
+@register.simple_tag(takes_context=True)
+def alternate_links(context: Context) -> SafeString:
+    """What tells search engines of the page's other languages."""
+    found = alternates(context["request"]) if "request" in context else []
+    return format_html_join("\n    ", '<link rel="alternate" hreflang="{}" href="{}">', found)
 
 
 @register.filter
