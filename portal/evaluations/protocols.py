@@ -38,7 +38,7 @@ def protocol_fields(protocol: type[Protocol]) -> dict[str, forms.Field]:
         declared = protocol.model_fields[name]
         fields[PREFIX + name] = forms.CharField(
             label=_(name.replace("_", " ").capitalize()),
-            help_text=_(declared.description or ""),
+            help_text=_(declared.description) if declared.description else "",
             initial=as_text(declared.get_default(call_default_factory=True)),
             required=False,
         )
