@@ -49,28 +49,43 @@ class Protocol(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     subgroups: tuple[str, ...] = Field(
+        title=gettext_noop("Subgroups"),
         default=(),
-        description="Columns of the first table, such as sex: each category is evaluated by itself",
+        description=gettext_noop(
+            "Columns of the first table, such as sex: each category is evaluated by itself"
+        ),
     )
     minimum_events: int = Field(
+        title=gettext_noop("Minimum events"),
         default=10,
         ge=1,
-        description="With fewer people with the event, or without it, no estimate is given",
+        description=gettext_noop(
+            "With fewer people with the event, or without it, no estimate is given"
+        ),
     )
     smallest_count: int = Field(
-        default=10, ge=1, description="Smaller counts of people are not shown to anyone"
+        title=gettext_noop("Smallest count"),
+        default=10,
+        ge=1,
+        description=gettext_noop("Smaller counts of people are not shown to anyone"),
     )
     bootstrap_replicates: int = Field(
+        title=gettext_noop("Bootstrap replicates"),
         default=1000,
         ge=100,
         le=10_000,
-        description="How often people are drawn anew where an interval needs it; more takes longer",
+        description=gettext_noop(
+            "How often people are drawn anew where an interval needs it; more takes longer"
+        ),
     )
     seed: int = Field(
+        title=gettext_noop("Seed"),
         default=20_250_301,
         ge=0,
         le=2**63 - 1,
-        description="Where the random draws start; the same seed gives the same numbers",
+        description=gettext_noop(
+            "Where the random draws start; the same seed gives the same numbers"
+        ),
     )
 
 

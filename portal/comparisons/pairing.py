@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from portal.catalogue.models import Table
 from portal.evaluations.models import Evaluation
-from portal.evaluations.protocols import as_text
+from portal.evaluations.protocols import as_text, field_name
 from portal.usecase import Task
 
 WITHOUT_EFFECT = ("subgroups", "bootstrap_replicates", "seed")
@@ -40,11 +40,6 @@ def model_mark(evaluation: Evaluation) -> dict[str, Any]:
     if output is not None:
         return {"table": output.name, "sha256": output.sha256}
     return {"artefact": version.artefact_sha256, "inputs": version.input_names}
-
-
-def field_name(name: str) -> str:
-    """A field of a protocol in words."""
-    return _(name.replace("_", " ").capitalize())
 
 
 def differing_fields(protocols: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -74,7 +69,7 @@ def obstacles(task: Task, evaluations: Sequence[Evaluation]) -> list[str]:
     if deciding := [name for name in fields if name not in WITHOUT_EFFECT]:
         reasons.append(
             _("Their protocols differ in what is measured: %(fields)s.")
-            % {"fields": ", ".join(field_name(name).lower() for name in deciding)}
+            % {"fields": ", ".join(field_name(task.protocol, name).lower() for name in deciding)}
         )
     marks = [json.dumps(model_mark(one), sort_keys=True) for one in evaluations]
     if not reasons and len(set(marks)) < len(marks):
@@ -99,8 +94,9 @@ def comparison_fingerprint(task: Task, evaluations: Sequence[Evaluation]) -> str
 
 def protocol_differences(evaluations: Sequence[Evaluation]) -> list[tuple[str, list[str]]]:
     """Each field that differs, in words, with its value in each evaluation."""
+    declared = evaluations[0].declared_task.protocol
     protocols = [one.protocol for one in evaluations]
     return [
-        (field_name(name), [as_text(one.get(name)) or _("none") for one in protocols])
+        (field_name(declared, name), [as_text(one.get(name)) or _("none") for one in protocols])
         for name in differing_fields(protocols)
     ]

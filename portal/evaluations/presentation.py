@@ -11,7 +11,7 @@ from django.utils.translation import get_language, get_supported_language_varian
 
 from portal.evaluations.drawing import draw_figures, drawing_version
 from portal.evaluations.models import Drawing
-from portal.evaluations.protocols import as_text
+from portal.evaluations.protocols import as_text, field_name
 from portal.figures import Forest, forest
 from portal.result import Estimate, Note, Result
 from portal.showcase.explorer import Explored, explored
@@ -231,7 +231,7 @@ def protocol_lines(task: Task, protocol: Mapping[str, Any]) -> list[tuple[str, s
     own = [name for name in fields if name not in Protocol.model_fields]
     names = [*own, *(name for name in fields if name in Protocol.model_fields)]
     return [
-        (gettext(name.replace("_", " ").capitalize()), as_text(protocol[name]) or gettext("none"))
+        (field_name(task.protocol, name), as_text(protocol[name]) or gettext("none"))
         for name in names
         if name in protocol
     ]

@@ -29,6 +29,14 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
+def field_name(protocol: type[Protocol], name: str) -> str:
+    """A field of a protocol in words, also one that the protocol no longer has."""
+    field = protocol.model_fields.get(name)
+    if field is not None and field.title:
+        return _(field.title)
+    return name.replace("_", " ").capitalize()
+
+
 def protocol_fields(protocol: type[Protocol]) -> dict[str, forms.Field]:
     """Form fields of a protocol's fields, those of the task itself first."""
     own = [name for name in protocol.model_fields if name not in Protocol.model_fields]
@@ -37,7 +45,7 @@ def protocol_fields(protocol: type[Protocol]) -> dict[str, forms.Field]:
     for name in [*own, *shared]:
         declared = protocol.model_fields[name]
         fields[PREFIX + name] = forms.CharField(
-            label=_(name.replace("_", " ").capitalize()),
+            label=field_name(protocol, name),
             help_text=_(declared.description) if declared.description else "",
             initial=as_text(declared.get_default(call_default_factory=True)),
             required=False,

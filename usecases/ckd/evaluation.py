@@ -45,10 +45,13 @@ class BinaryProtocol(Protocol):
     """The frozen parameters of ckd/binary."""
 
     thresholds: tuple[float, ...] = Field(
+        title=gettext_noop("Thresholds"),
         default=(0.05, 0.1, 0.2),
         min_length=1,
         max_length=20,
-        description="Risks at or above which a patient would be treated, between 0 and 1",
+        description=gettext_noop(
+            "Risks at or above which a patient would be treated, between 0 and 1"
+        ),
     )
 
     @field_validator("thresholds")

@@ -59,16 +59,20 @@ class SurvivalProtocol(Protocol):
     """The frozen parameters of ckd/survival."""
 
     horizon: float = Field(
+        title=gettext_noop("Horizon"),
         default=5.0,
         gt=0,
         le=100,
-        description="Years by which the event is predicted; later follow-up is not used",
+        description=gettext_noop(
+            "Years by which the event is predicted; later follow-up is not used"
+        ),
     )
     thresholds: tuple[float, ...] = Field(
+        title=gettext_noop("Thresholds"),
         default=(0.03, 0.05, 0.15),
         min_length=1,
         max_length=20,
-        description="Risks above which a patient would be treated, between 0 and 1",
+        description=gettext_noop("Risks above which a patient would be treated, between 0 and 1"),
     )
 
     @field_validator("thresholds")

@@ -4,32 +4,39 @@ from __future__ import annotations
 
 from pydantic import Field, FiniteFloat, ValidationInfo, field_validator
 
-from portal.usecase import Protocol
+from portal.usecase import Protocol, gettext_noop
 
 
 class AlertsProtocol(Protocol):
     """The frozen parameters of heart-failure/alerts."""
 
     threshold: FiniteFloat | None = Field(
+        title=gettext_noop("Threshold"),
         default=None,
-        description="Score at or above which an alert starts; needed with daily scores",
+        description=gettext_noop(
+            "Score at or above which an alert starts; needed with daily scores"
+        ),
     )
     recovery_threshold: FiniteFloat | None = Field(
+        title=gettext_noop("Recovery threshold"),
         default=None,
-        description="Score below which an alert ends, at most the threshold; "
-        "empty: the threshold itself",
+        description=gettext_noop(
+            "Score below which an alert ends, at most the threshold; empty: the threshold itself"
+        ),
     )
     window: int = Field(
+        title=gettext_noop("Window"),
         default=30,
         ge=1,
         le=365,
-        description="Days before an event in which an alert counts as its warning",
+        description=gettext_noop("Days before an event in which an alert counts as its warning"),
     )
     blanking: int = Field(
+        title=gettext_noop("Blanking"),
         default=0,
         ge=0,
         le=364,
-        description="Fewest days between alert and event that still help",
+        description=gettext_noop("Fewest days between alert and event that still help"),
     )
 
     @field_validator("recovery_threshold")

@@ -6,30 +6,44 @@ import math
 
 from pydantic import Field, field_validator
 
-from portal.usecase import Protocol
+from portal.usecase import Protocol, gettext_noop
 
 
 class MammographyProtocol(Protocol):
     """Where exams are recalled, and how much worse than the reader is still no worse."""
 
     thresholds: tuple[float, ...] = Field(
+        title=gettext_noop("Thresholds"),
         default=(),
         max_length=20,
-        description="Scores at or above which an exam is recalled; none: only where a "
-        "specificity or a sensitivity is held",
+        description=gettext_noop(
+            "Scores at or above which an exam is recalled; none: only where a "
+            "specificity or a sensitivity is held"
+        ),
     )
     specificity: float = Field(
-        default=0.9, gt=0, lt=1, description="Specificity to hold, between 0 and 1"
+        title=gettext_noop("Specificity"),
+        default=0.9,
+        gt=0,
+        lt=1,
+        description=gettext_noop("Specificity to hold, between 0 and 1"),
     )
     sensitivity: float = Field(
-        default=0.9, gt=0, lt=1, description="Sensitivity to hold, between 0 and 1"
+        title=gettext_noop("Sensitivity"),
+        default=0.9,
+        gt=0,
+        lt=1,
+        description=gettext_noop("Sensitivity to hold, between 0 and 1"),
     )
     margin: float = Field(
+        title=gettext_noop("Margin"),
         default=0.05,
         gt=0,
         lt=1,
-        description="Non-inferiority margin: how much lower than the reader's a sensitivity or "
-        "specificity may be",
+        description=gettext_noop(
+            "Non-inferiority margin: how much lower than the reader's a sensitivity or "
+            "specificity may be"
+        ),
     )
 
     @field_validator("thresholds")
