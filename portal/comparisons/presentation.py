@@ -75,7 +75,7 @@ def overlays(task: Task, compared: Sequence[Side]) -> list[DrawnOverlay]:
             if overlay.curve not in side.result.curves:
                 continue
             page, csv = curve_addresses(side.evaluation, [overlay.curve])[overlay.curve]
-            name = f"{side.letter}: {curve_name(overlay.curve)}"
+            name = f"{side.letter}: {curve_name(task, overlay.curve)}"
             tables.append(FigureTable(name, page, csv))
         figure = draw_overlay(overlay, [side.result for side in compared], gettext)
         drawn.append(DrawnOverlay(overlay, figure_json(figure), tables))

@@ -109,7 +109,7 @@ def figures(
             json=mark_safe(drawn[figure.slug]["json"]),  # noqa: S308 - escaped where it was made
             height=drawn[figure.slug]["height"],
             tables=[
-                FigureTable(curve_name(key), *addresses[key])
+                FigureTable(curve_name(task, key), *addresses[key])
                 for key in figure.curves
                 if key in addresses
             ],
@@ -237,6 +237,7 @@ def protocol_lines(task: Task, protocol: Mapping[str, Any]) -> list[tuple[str, s
     ]
 
 
-def curve_name(key: str) -> str:
-    """A curve's key in words: "Risk distribution"."""
-    return gettext(key.replace("_", " ").capitalize())
+def curve_name(task: Task, key: str) -> str:
+    """What a curve is called; a curve that the task no longer names is called by its key."""
+    named = task.curves.get(key)
+    return gettext(named) if named else key.replace("_", " ").capitalize()

@@ -90,7 +90,9 @@ def result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, An
         .select_related("dataset", "model_version__model")[:COMPARABLE],
         "estimates_count": len(result.estimates),
         "estimates_url": _address("evaluation-estimates-table", evaluation),
-        "curves": [(presentation.curve_name(key), csv) for key, (_page, csv) in curves.items()],
+        "curves": [
+            (presentation.curve_name(task, key), csv) for key, (_page, csv) in curves.items()
+        ],
     }
 
 
@@ -143,7 +145,7 @@ def evaluation_curve_table(
     result = result_of(evaluation)
     key = _curve_key(result, curve)
     head, rows = curve_table(result.curves[key])
-    name = presentation.curve_name(key)
+    name = presentation.curve_name(evaluation.declared_task, key)
     return _table_page(
         request,
         evaluation,

@@ -18,7 +18,6 @@ from django.urls import reverse
 from django.utils.translation import override
 from django.utils.translation.template import templatize
 
-from portal.evaluations.presentation import curve_name
 from portal.usecase import use_cases
 from tests import factories
 
@@ -81,9 +80,10 @@ def declared() -> Iterator[tuple[str, str, str]]:
                 assert field.description, (where, field)
                 yield where, "", field.title
                 yield where, "", field.description
-            with override(None):
-                for key in {key for figure in task.figures for key in figure.curves}:
-                    yield where, "", curve_name(key)
+            drawn = {key for figure in task.figures for key in figure.curves}
+            assert drawn <= set(task.curves), (where, drawn - set(task.curves))
+            for name in task.curves.values():
+                yield where, "", name
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -8,7 +8,7 @@ ROC = Overlay(
     curve="roc",
     x="false_positive_rate",
     y="sensitivity",
-    x_title=gettext_noop("false positives (1 \N{MINUS SIGN} specificity)"),
+    x_title=gettext_noop("false positives (1 − specificity)"),
     y_title=gettext_noop("sensitivity"),
     diagonal=True,
 )

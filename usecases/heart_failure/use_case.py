@@ -110,6 +110,12 @@ ALERTS_TASK = Task(
     measures=MEASURES,
     headline=("event_sensitivity", "unexplained_alert_rate", "alert_ppv", "lead_time_median"),
     figures=FIGURES,
+    curves={
+        "free_response": gettext_noop("Free-response curve"),
+        "burden": gettext_noop("What each alert burden leads to"),
+        "lead_time": gettext_noop("Days of warning"),
+        "mean_cumulative_events": gettext_noop("Mean number of events over time"),
+    },
     find=find,
     engine=ENGINE,
     compare=compare_alerts,

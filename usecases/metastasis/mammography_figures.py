@@ -69,7 +69,7 @@ def draw_roc(result: Result, _: Translate) -> go.Figure:
             font={"size": 14, "color": colour("uc")},
         )
     label(figure, 0.36, 0.32, _("chance"), xanchor="left", yanchor="top")
-    share_axis(figure.layout.xaxis, _("false positives (1 \N{MINUS SIGN} specificity)"), 1)
+    share_axis(figure.layout.xaxis, _("false positives (1 − specificity)"), 1)
     share_axis(figure.layout.yaxis, _("sensitivity"), 1)
     return figure
 

@@ -13,7 +13,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.templatetags.static import static
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
-from django.utils.timezone import template_localtime
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
@@ -78,7 +78,7 @@ def job_status(status: str) -> SafeString:
 @register.simple_tag
 def moment(at: datetime) -> SafeString:
     """A moment, relative, with the exact time on hover."""
-    local = template_localtime(at)
+    local = localtime(at)
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(),
