@@ -23,7 +23,7 @@ define install
 		cp $(1) $(2); }
 endef
 
-.PHONY: help demo test check lock bench clean environment runtime development
+.PHONY: help demo test check lock bench messages clean environment runtime development
 
 help: ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -48,6 +48,11 @@ bench: development ## Measure speed and memory against other libraries
 lock: development ## Write the lock files anew (UPGRADE=1 takes the newest versions)
 	$(COMPILE) pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dev --extra bench -c requirements.lock pyproject.toml -o tests/requirements.lock
+
+messages: development ## Bring the French and Danish texts up to date (wants GNU gettext)
+	DEBUG=1 $(RUN) manage.py makemessages -l fr -l da --no-location --no-wrap --no-obsolete \
+		--ignore .venv --ignore .local --ignore tests
+	DEBUG=1 $(RUN) manage.py compilemessages --ignore .venv --ignore .local
 
 clean: ## Remove everything these commands made, the demonstration's data included
 	@if [ -x $(RUN) ] && [ -e .local ]; then $(RUN) -m portal.postgres_keeper remove .local/postgres; fi
