@@ -8,7 +8,13 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Count, QuerySet, URLField
-from django.forms import BaseInlineFormSet, BaseModelFormSet, ModelForm, ValidationError
+from django.forms import (
+    BaseInlineFormSet,
+    BaseModelFormSet,
+    ModelForm,
+    Select,
+    ValidationError,
+)
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -53,11 +59,24 @@ def _manages(membership: int) -> bool:
     return held.exists()
 
 
+class MembershipForm(ModelForm):
+    """A line of the people. Whose line it is stays as it is; their role changes."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        person: Any = self.fields.get("user")
+        if person is not None and self.instance.pk:
+            person.disabled = True
+            # One choice, or each line would fetch its own.
+            person.widget = Select(choices=[(self.instance.user_id, str(self.instance.user))])
+
+
 class MembershipInline(admin.TabularInline):
     """People and their roles. Who is not a superuser invites people instead of adding them."""
 
     view_on_site = False
     model = Membership
+    form = MembershipForm
     formset = MembershipFormSet
     extra = 0
     autocomplete_fields = ("user",)
@@ -70,7 +89,7 @@ class MembershipInline(admin.TabularInline):
         return fixed if runs_the_site(request) else ("user", *fixed)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("user")
+        return super().get_queryset(request).select_related("user", "organisation")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return _manages_it(request, obj)
@@ -157,17 +176,12 @@ class OrganisationAdmin(OwnOrganisationAdmin):
         by, organisation = signed_in(request), form.instance
         formset.save(commit=False)
         given = [*formset.new_objects, *(row for row, _changed in formset.changed_objects)]
-        replaced = [
-            Membership.objects.get(pk=row.pk)
-            for row, changed in formset.changed_objects
-            if "user" in changed
-        ]
         # Managers first, so that there is always one.
         for row in sorted(given, key=lambda row: row.role != Role.MANAGER):
             actions.set_membership(
                 organisation=organisation, user=row.user, role=Role(row.role), by=by
             )
-        for row in (*replaced, *formset.deleted_objects):
+        for row in formset.deleted_objects:
             actions.end_membership(membership=row, by=by)
         formset.save_m2m()
 

@@ -22,7 +22,7 @@ from portal.comparisons.models import ComparedEvaluation, Comparison
 from portal.evaluations.models import Evaluation
 from portal.organisations import actions, invitations
 from portal.organisations.models import Appointment, Invitation, Membership, Organisation
-from portal.organisations.roles import Role
+from portal.organisations.roles import ConsortiumRole, Role
 from tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -227,6 +227,35 @@ def test_the_form_refuses_to_leave_an_organisation_without_a_manager(
     assert "would be left without a manager" in answer.content.decode()
     membership.refresh_from_db()
     assert membership.role == Role.MANAGER
+
+
+def test_nobody_is_exchanged_for_another_in_their_line(administrator: User, manager: User) -> None:
+    person, stranger = factories.a_person(of(manager), Role.VIEWER), factories.a_person()
+    sent = form_of(
+        of(manager),
+        line(manager.memberships.get()),
+        line(person.memberships.get(), user=stranger.pk, role="contributor"),
+    )
+    client_of(administrator).post(at(Organisation, "change", of(manager).pk), sent)
+    assert person.memberships.get().role == Role.CONTRIBUTOR
+    assert not stranger.memberships.exists()
+
+
+def test_the_people_of_an_organisation_take_a_constant_number_of_queries(
+    administrator: User, manager: User
+) -> None:
+    client, address = client_of(administrator), at(Organisation, "change", of(manager).pk)
+
+    def queries() -> int:
+        client.get(address)
+        with CaptureQueriesContext(connection) as captured:
+            assert client.get(address).status_code == 200
+        return len(captured)
+
+    few = queries()
+    for _ in range(4):
+        factories.a_person(of(manager), Role.VIEWER)
+    assert queries() == few
 
 
 def test_managers_may_be_exchanged_in_one_form(administrator: User, manager: User) -> None:
@@ -453,7 +482,18 @@ def test_a_staff_member_with_every_permission_still_edits_no_person(manager: Use
 
 
 @pytest.mark.parametrize(
-    "model", [Organisation, Membership, Invitation, Evaluation, Upload, Comparison, None]
+    "model",
+    [
+        User,
+        Appointment,
+        Organisation,
+        Membership,
+        Invitation,
+        Evaluation,
+        Upload,
+        Comparison,
+        None,
+    ],
 )
 def test_the_lists_have_a_constant_number_of_queries(administrator: User, model: Any) -> None:
     client = client_of(administrator)
@@ -461,6 +501,7 @@ def test_the_lists_have_a_constant_number_of_queries(administrator: User, model:
     def fill() -> None:
         person = factories.a_person(factories.an_organisation(), Role.MANAGER)
         jobs(person)
+        factories.appointed(ConsortiumRole.AUDITOR)
         invitations.invite(
             organisation=of(person), email="x@example.org", role=Role.VIEWER, by=person
         )
