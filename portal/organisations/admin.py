@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Count, QuerySet, URLField
@@ -15,7 +16,8 @@ from django.forms import (
     Select,
     ValidationError,
 )
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,6 +35,7 @@ from portal.audit.actions import record
 from portal.audit.acts import Act
 from portal.organisations import actions, invitations
 from portal.organisations.models import Appointment, Invitation, Membership, Organisation
+from portal.organisations.people_views import send_invitation
 from portal.organisations.roles import Role
 
 # Groups mirror memberships; editing one by hand would only make them differ.
@@ -296,16 +299,50 @@ class AnswerFilter(admin.SimpleListFilter):
 
 @admin.register(Invitation)
 class InvitationAdmin(ReadOnlyAdmin):
-    """Letters and their answers. People are invited on the page of the organisation."""
+    """Letters and their answers: sent and withdrawn here, and never changed."""
 
     list_display = ("email", "organisation", "role", "invited_by", "created_at", "expires_at",
                     "accepted_at", "withdrawn_at")  # fmt: skip
     list_filter = (AnswerFilter, "role", "organisation")
     search_fields = ("email", "organisation__name")
     list_select_related = ("organisation", "invited_by")
-    fields = ("email", "organisation", "role", "invited_by", "created_at", "expires_at",
-              "accepted_at", "accepted_by", "withdrawn_at")  # fmt: skip
     actions = ("withdraw",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        asked = ("email", "organisation", "role")
+        found = ("invited_by", "created_at", "expires_at", "accepted_at", "accepted_by",
+                 "withdrawn_at")  # fmt: skip
+        return asked if obj is None else (*asked, *found)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.is_own(request)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **named: Any) -> Any:
+        if db_field.name == "organisation" and not runs_the_site(request):
+            named["queryset"] = managed(request)
+        return super().formfield_for_foreignkey(db_field, request, **named)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The form; what is refused comes back with the reason, and as it was typed."""
+        try:
+            return super().add_view(request, form_url, extra_context)
+        except invitations.InvitationRefused as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            typed = {name: request.POST[name] for name in ("email", "organisation", "role")}
+            return redirect(f"{request.path}?{urlencode(typed)}")
+
+    def save_model(
+        self, request: HttpRequest, obj: Invitation, form: ModelForm, change: bool
+    ) -> None:
+        """Invite, and send the letter once that is kept."""
+        made, token = invitations.invite(
+            organisation=obj.organisation, email=obj.email, role=Role(obj.role),
+            by=signed_in(request),
+        )  # fmt: skip
+        obj.pk = made.pk
+        transaction.on_commit(lambda: send_invitation(request, made, token))
 
     @admin.action(description=gettext_lazy("Withdraw…"))
     def withdraw(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> Any:

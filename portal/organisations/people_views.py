@@ -138,7 +138,8 @@ def _back_to(request: HttpRequest, membership: Membership) -> HttpResponse:
     return redirect(membership)
 
 
-def _send(request: HttpRequest, invitation: Invitation, token: str) -> None:
+def send_invitation(request: HttpRequest, invitation: Invitation, token: str) -> None:
+    """Send the letter with its link, and say whether that went well."""
     link = request.build_absolute_uri(reverse("invitation-accept", kwargs={"token": token}))
     site = get_current_site(request).domain
     if invitations.send(invitation, link=link, site=site):
@@ -172,7 +173,7 @@ def invitation_create(request: HttpRequest, slug: str) -> HttpResponse:
         except invitations.InvitationRefused as refusal:
             form.add_error("email", str(refusal))
         else:
-            _send(request, invitation, token)
+            send_invitation(request, invitation, token)
             return redirect(organisation)
     context = {"section": "organisations", "organisation": organisation, "form": form}
     return render(request, "organisations/invitation_form.html", context)
@@ -194,7 +195,7 @@ def invitation_resend(request: HttpRequest, slug: str, invitation_id: int) -> Ht
     except invitations.InvitationRefused as refusal:
         messages.error(request, str(refusal))
     else:
-        _send(request, invitation, token)
+        send_invitation(request, invitation, token)
     return redirect(invitation.organisation)
 
 

@@ -577,7 +577,7 @@ FACTS = ["xxx. xxxx xxx. >>>. xxxx", "xxx. xxxx xxxx >>>. xxxx"]
 ADMIN_OF: dict[str, list[str]] = {
     "organisations.organisation": ["x... xxx. x>.. >>.. xxx.", "x... xxx. x>.. >>.. xxx."],
     "organisations.membership": OWN,
-    "organisations.invitation": OWN,
+    "organisations.invitation": ["x... x... x>.. >>.. xxxx", "x... x... xxxx >>.. xxxx"],
     "organisations.appointment": ["xxx. xxx. xxx. >>>. xxx.", "xxx. xxx. xxxx >>>. xxx."],
     "accounts.user": ["xxx. xxx. xxx. >>>. xxxx", "xxx. xxx. xxx. >>>. xxxx"],
     "evaluations.evaluation": OWN,

@@ -9,6 +9,7 @@ from unittest import mock
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
+from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -137,7 +138,8 @@ def test_a_manager_on_the_staff_finds_their_own_organisation_alone(
         assert client.get(at(model, "change", foreign.pk)).status_code == 302, model
         for name in ("add", "delete"):
             arguments = [own.pk] if name == "delete" else []
-            assert client.get(at(model, name, *arguments)).status_code == 403, (model, name)
+            expected = 200 if (model, name) == (Invitation, "add") else 403
+            assert client.get(at(model, name, *arguments)).status_code == expected, (model, name)
     for model in set(admin.site._registry) - {type(own) for own, _ in pairs}:
         assert client.get(at(model, "changelist")).status_code == 403, model
     everybody = reverse("admin:autocomplete")
@@ -269,6 +271,32 @@ def test_managers_may_be_exchanged_in_one_form(administrator: User, manager: Use
     answer = client_of(administrator).post(at(Organisation, "change", organisation.pk), sent)
     assert answer.status_code == 302
     assert [held.user for held in organisation.memberships.all()] == [heir]
+
+
+def test_people_are_invited_to_the_own_organisation_alone(
+    administrator: User, manager: User, other: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    def invite(by: User, organisation: Organisation, email: str) -> Any:
+        given = {"email": email, "organisation": organisation.pk, "role": "manager"}
+        with django_capture_on_commit_callbacks(execute=True):
+            return client_of(by).post(at(Invitation, "add"), given, follow=True)
+
+    for person, organisation in ((administrator, of(other)), (manager, of(manager))):
+        invite(person, organisation, "new@example.org")
+        invitation = Invitation.objects.get(organisation=organisation)
+        assert (invitation.email, invitation.role) == ("new@example.org", "manager")
+        assert invitation.invited_by == person
+    assert [letter.to for letter in mail.outbox] == [["new@example.org"]] * 2
+    assert Entry.objects.filter(verb=Act.INVITED).count() == 2
+    # Not to another's organisation, and not twice; what was typed is kept.
+    invite(manager, of(other), "more@example.org")
+    assert not Invitation.objects.filter(email="more@example.org").exists()
+    answer = invite(manager, of(manager), manager.email)
+    text = answer.content.decode()
+    assert "belongs to the organisation already" in text
+    assert f'value="{manager.email}"' in text
+    assert Invitation.objects.count() == 2
+    assert len(mail.outbox) == 2
 
 
 def test_dangerous_actions_ask_first(administrator: User, manager: User) -> None:
