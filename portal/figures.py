@@ -75,6 +75,7 @@ def template() -> go.layout.Template:
         "zeroline": False,
         "showline": False,
         "ticks": "",
+        "ticklabelstandoff": 3,  # or the first numbers of both axes touch
         "nticks": 6,
         "automargin": True,
         "fixedrange": True,  # a finger that scrolls the page must not zoom the figure

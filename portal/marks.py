@@ -133,6 +133,7 @@ def chosen(
     drop: float | None = None,
     beside: str = "top right",
     turn: float = 0.75,
+    turned: str = "",
 ) -> list[go.Scatter]:
     """The marker of what is chosen, which follows the slider along the explorer's curve.
 
@@ -149,6 +150,8 @@ def chosen(
     beside, turn
         Where the label is clear of the curve; from ``turn`` on along x it stands to the left
         instead, so that it does not end beyond the figure.
+    turned
+        Where it then stands; default: ``beside`` with left for right.
 
     Returns
     -------
@@ -169,10 +172,8 @@ def chosen(
     labels = [
         "" if value is None else say(value) for value in column(curve, said or explorer.parameter)
     ]
-    sides = [
-        beside.replace("right", "left") if px is not None and px >= turn else beside
-        for px, _py in points
-    ]
+    left = turned or beside.replace("right", "left")
+    sides = [left if px is not None and px >= turn else beside for px, _py in points]
     if drop is None:
         places = follow(
             explorer.parameter,

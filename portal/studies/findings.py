@@ -1,13 +1,16 @@
 """What a study found, in words that its intervals allow.
 
-The rules speak of one measure, the task's leading one, and say no more than this:
+The rules speak of the task's leading measure, and say no more than this:
 
 1. no cell gave a result, or none an estimate: that;
 2. one site: that it is one site;
 3. one model: its average over the sites with its interval, or the range where nothing is pooled;
-4. several models, pooled over the same sites: that two of them differ where their intervals do not
-   meet, and otherwise that they are not shown to differ;
-5. several models over different sites: the range, for a difference could be one of sites.
+4. several models, pooled over the same sites: that the best and the worst differ where their
+   intervals do not meet, or where the interval of the differences within the sites leaves out that
+   there is none;
+5. otherwise that they differ so in another measure of the page's first cards, with an interval
+   wider by as many looks, and not in the leading one; else that they are not shown to differ;
+6. several models over different sites: the range, for a difference could be one of sites.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.showcase.numbers import interval, measured
+from portal.studies.differences import Differences, differences
 from portal.studies.report import Choice, FindingEntry, ModelEntry, Report
 
 if TYPE_CHECKING:
@@ -26,11 +30,17 @@ if TYPE_CHECKING:
     from portal.usecase import Measure
 
 
+LOOKS = 4
+"""Measures that are looked at: the leading one and those of the cards beside it."""
+
+
 @dataclass(frozen=True)
 class _Seen:
-    """A model's values of the leading measure."""
+    """A model's values of a measure."""
 
     name: str
+    version: str
+    """Alone where the other model's name is the same, else empty."""
     sites: dict[str, Estimate]
     """By site, those that have a value."""
     pooled: Pooled | None
@@ -42,11 +52,13 @@ def find(report: Report) -> FindingEntry:
         return FindingEntry(title=_("No cell of the study gave a result"))
     choice = report.choices[0]
     measure = report.measure(choice.measure)
-    seen = [found for model in report.models if (found := _seen(report, model, choice)).sites]
+    seen = _all_seen(report, choice)
     if not seen:
         title = _("%(measure)s could not be estimated at any site") % {"measure": choice.label}
         return FindingEntry(title=title)
-    sentences = [_sentence(found, measure) for found in seen if found.pooled is not None]
+    contrast = _contrast(report, seen)
+    sentences = [] if contrast is None else _site_by_site(contrast)
+    sentences += [_sentence(found, measure) for found in seen if found.pooled is not None]
     missing = len(report.cells) - sum(len(found.sites) for found in seen)
     if missing:
         sentences.append(
@@ -57,13 +69,18 @@ def find(report: Report) -> FindingEntry:
             )
             % {"missing": missing, "cells": len(report.cells)}
         )
-    return FindingEntry(title=_title(seen, choice, measure), sentences=sentences)
+    return FindingEntry(title=_title(seen, choice, measure, contrast), sentences=sentences)
 
 
 def model_name(report: Report, model: ModelEntry) -> str:
     """The model's name, with its version where two versions of it take part."""
     names = [other.name for other in report.models]
     return model.label if names.count(model.name) > 1 else model.name
+
+
+def _all_seen(report: Report, choice: Choice) -> list[_Seen]:
+    """The models that have a value of the measure at some site."""
+    return [found for model in report.models if (found := _seen(report, model, choice)).sites]
 
 
 def _seen(report: Report, model: ModelEntry, choice: Choice) -> _Seen:
@@ -74,10 +91,70 @@ def _seen(report: Report, model: ModelEntry, choice: Choice) -> _Seen:
             sites[site.key] = estimate
     pooled = report.pooled_estimate(model.key, choice)
     has_interval = pooled is not None and None not in (pooled.value, pooled.lower, pooled.upper)
-    return _Seen(model_name(report, model), sites, pooled if has_interval else None)
+    name = model_name(report, model)
+    version = model.version if name == model.label else ""
+    return _Seen(name, version, sites, pooled if has_interval else None)
 
 
-def _title(seen: list[_Seen], choice: Choice, measure: Measure) -> str:
+@dataclass(frozen=True)
+class _Contrast:
+    """A measure in which the best and the worst model differ."""
+
+    choice: Choice
+    measure: Measure
+    best: _Seen
+    worst: _Seen
+    within: Differences | None
+    leads: bool
+    """Whether it is the leading measure."""
+
+
+def _contrast(report: Report, seen: list[_Seen]) -> _Contrast | None:
+    """The first measure in which two models over the same sites differ; None: not shown."""
+    for place, choice in enumerate(report.choices[:LOOKS]):
+        found = seen if place == 0 else _all_seen(report, choice)
+        ends = _ends(found) if len(found) > 1 and len(found) == len(seen) else None
+        if ends is None:
+            continue
+        best, worst = ends
+        measure = report.measure(choice.measure)
+        within = _within(best, worst, measure, looks=1 if place == 0 else LOOKS - 1)
+        if (place == 0 and _apart(best, worst)) or (within is not None and within.shown):
+            return _Contrast(choice, measure, best, worst, within, leads=place == 0)
+    return None
+
+
+def _within(best: _Seen, worst: _Seen, measure: Measure, *, looks: int) -> Differences | None:
+    """The differences within the sites, where they can be seen in the digits that are shown."""
+    if best.pooled is None or worst.pooled is None:
+        return None
+    if measured(best.pooled.value, measure) == measured(worst.pooled.value, measure):
+        return None
+    more, less = (
+        [found.sites[site].value or 0.0 for site in sorted(best.sites)] for found in (best, worst)
+    )
+    return differences(more, less, best.pooled.scale, looks=looks)
+
+
+def _site_by_site(contrast: _Contrast) -> list[str]:
+    if contrast.within is None:
+        return []
+    found = contrast.within.found
+    return [
+        _("Site by site, %(measure)s is higher for %(best)s at %(higher)d of %(sites)d sites; the "
+          "differences range from %(low)s to %(high)s.")
+        % {
+            "measure": _inside(contrast.choice.label),
+            "best": contrast.best.name,
+            "higher": sum(each > 0 for each in found),
+            "sites": len(found),
+            "low": measured(min(found), contrast.measure),
+            "high": measured(max(found), contrast.measure),
+        }
+    ]  # fmt: skip
+
+
+def _title(seen: list[_Seen], choice: Choice, measure: Measure, contrast: _Contrast | None) -> str:
     sites = {site for found in seen for site in found.sites}
     facts = {"measure": choice.label, "sites": len(sites), "models": len(seen)}
     if len(sites) == 1:
@@ -91,12 +168,9 @@ def _title(seen: list[_Seen], choice: Choice, measure: Measure) -> str:
                 "sites": pooled.sites,
             }
         )
-    if len(seen) > 1 and (ends := _ends(seen)) is not None:
-        best, worst = ends
-        facts |= {"best": best.name, "worst": worst.name}
-        if _apart(best, worst):
-            return _("%(measure)s is higher for %(best)s than for %(worst)s over %(sites)d "
-                     "sites") % facts  # fmt: skip
+    if len(seen) > 1 and contrast is not None:
+        return _title_of(contrast, choice)
+    if len(seen) > 1 and _ends(seen) is not None:
         if len(seen) == 2:
             return _("The two models are not shown to differ in %(measure)s over %(sites)d "
                      "sites") % (facts | {"measure": _inside(choice.label)})  # fmt: skip
@@ -107,6 +181,24 @@ def _title(seen: list[_Seen], choice: Choice, measure: Measure) -> str:
     known = [value for value in values if value is not None]
     facts |= {"low": measured(min(known), measure), "high": measured(max(known), measure)}
     return _("%(measure)s ranges from %(low)s to %(high)s over %(sites)d sites") % facts
+
+
+def _title_of(contrast: _Contrast, leading: Choice) -> str:
+    """That two models differ; the same name is not said twice."""
+    best, worst = contrast.best, contrast.worst
+    same_name = best.name.removesuffix(best.version) == worst.name.removesuffix(worst.version)
+    facts = {
+        "measure": contrast.choice.label,
+        "sites": len(best.sites),
+        "best": best.name,
+        "worst": worst.version if same_name and worst.version else worst.name,
+        "leading": _inside(leading.label),
+    }
+    if contrast.leads:
+        return _("%(measure)s is higher for %(best)s than for %(worst)s over %(sites)d "
+                 "sites") % facts  # fmt: skip
+    return _("%(measure)s is higher for %(best)s than for %(worst)s over %(sites)d sites; no "
+             "difference is shown in %(leading)s") % facts  # fmt: skip
 
 
 def _inside(label: str) -> str:

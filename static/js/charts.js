@@ -111,7 +111,11 @@ function failed(container, error) {
   container.closest("figure")?.querySelector("details")?.setAttribute("open", "");
 }
 
+const begun = new WeakSet(); // printing asks again for charts that are on their way
+
 async function draw(container) {
+  if (begun.has(container)) return;
+  begun.add(container);
   try {
     const source = document.querySelector(container.dataset.figure);
     const { data, layout } = JSON.parse(source.textContent);
@@ -165,9 +169,26 @@ function watch(root) {
 function redraw() {
   for (const container of drawn.keys()) {
     const figure = dressed(container);
-    window.Plotly.react(container, figure.data, figure.layout, config);
+    const layout = onPaper ? { ...figure.layout, autosize: false, ...paperSize(container) } : figure.layout;
+    window.Plotly.react(container, figure.data, layout, config);
   }
 }
+
+// Paper is white whatever the theme, and as wide as it is. Charts are lines with colours and places
+// of their own, so they are drawn anew before the page is laid out for it, and again afterwards.
+const PAPER_WIDTH = 610; // A4 and Letter less the page's margins and the card's padding
+let onPaper = false;
+function paperSize(container) {
+  return { width: Math.min(PAPER_WIDTH, container.clientWidth), height: container.offsetHeight };
+}
+function turnToPaper(on) {
+  if (on === onPaper) return;
+  onPaper = on;
+  document.documentElement.style.colorScheme = on ? "light" : "";
+  redraw();
+}
+matchMedia("print").addEventListener("change", ({ matches }) => turnToPaper(matches));
+addEventListener("afterprint", () => turnToPaper(false));
 
 document.addEventListener("theme:change", redraw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
@@ -210,6 +231,7 @@ document.addEventListener("click", (event) => {
 });
 
 addEventListener("beforeprint", () => {
+  turnToPaper(true);
   for (const container of document.querySelectorAll(".plot.waiting")) {
     near.unobserve(container);
     draw(container);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from portal.figures import colour, empty_figure, headline
@@ -112,7 +113,7 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
             + "<extra></extra>",
         )
     )
-    figure.add_traces(chosen(result, RISK, "sensitivity", "ppv"))
+    figure.add_traces(chosen(result, RISK, "sensitivity", "ppv", turn=math.inf))
     average = headline(result, "average_precision")
     if average is not None and average.value is not None:
         interval = ""
@@ -120,7 +121,7 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
             interval = f"<br>95% CI {average.lower:.3f}\N{EN DASH}{average.upper:.3f}"
         figure.add_annotation(
             text="<b>"
-            + _("average precision {value}").format(value=f"{average.value:.3f}")
+            + _("average precision<br>{value}").format(value=f"{average.value:.3f}")
             + f"</b>{interval}",
             x=1,
             y=0.98,
@@ -131,6 +132,8 @@ def draw_precision_recall(result: Result, _: Translate) -> go.Figure:
             font={"size": 14, "color": colour("uc")},
         )
     share_axis(figure.layout.xaxis, _("sensitivity (recall)"), 1)
+    # A low threshold's label stands beyond the line's end: it falls too steeply for one beside it.
+    figure.update_layout(margin_r=56)
     share_axis(figure.layout.yaxis, _("of those flagged, with the event"), 1)
     return figure
 

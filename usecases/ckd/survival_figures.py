@@ -5,22 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from portal.figures import colour, empty_figure, headline
-from portal.marks import DOTS, band, column, label, nearest_point, reference, share_axis, why
+from portal.marks import DOTS, band, column, label, nearest_point, share_axis, why
 from portal.usecase import Figure, Translate, gettext_noop
-from usecases.ckd.calibration_figure import draw_calibration, risk_shown
+from usecases.ckd.calibration_figure import draw_calibration
 from usecases.ckd.figures import draw_decision, draw_roc
+from usecases.ckd.updating_figure import draw_updating
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from portal.result import Curve, Result
-
-UPDATE_LINES = (
-    ("as_it_is", gettext_noop("as it is"), "uc", None),
-    ("recalibrated_baseline", gettext_noop("new baseline"), "series-2", "7px 3px"),
-    ("recalibrated_slope", gettext_noop("new baseline and slope"), "series-3", DOTS),
-)
-"""Column of the curve, words, colour and dash of each line: never told apart by colour alone."""
 
 
 def draw_observed(result: Result, _: Translate) -> go.Figure:
@@ -178,52 +172,6 @@ def strictly_above(figure: go.Figure) -> go.Figure:
     return figure
 
 
-def draw_updating(result: Result, _: Translate) -> go.Figure:
-    """Smoothed calibration of the model as it is, and of its updates."""
-    import plotly.graph_objects as go
-
-    curve = result.curves.get("updated_calibration")
-    if curve is None:
-        return empty_figure(why(result, "calibration_slope", _))
-    most = risk_shown(result)
-    predicted = column(curve, "predicted")
-    figure = go.Figure([reference([0, 1], [0, 1])])
-    tops = [most]
-    for name, words, shade, dash in UPDATE_LINES:
-        if name not in curve.columns:
-            continue
-        observed = column(curve, name)
-        figure.add_trace(
-            go.Scatter(
-                x=predicted,
-                y=observed,
-                mode="lines",
-                name=_(words),
-                line={"color": colour(shade), "width": 2.5, **({"dash": dash} if dash else {})},
-                hovertemplate=f"{_(words)}<br>"
-                + _("predicted {value}").format(value="%{x:.1%}")
-                + "<br>"
-                + _("observed {value} (smoothed)").format(value="%{y:.1%}")
-                + "<extra></extra>",
-            )
-        )
-        tops += [
-            value
-            for at, value in zip(predicted, observed, strict=True)
-            if at is not None and value is not None and at <= most
-        ]
-    at = 0.35 * most
-    label(figure, at, at, _("as predicted"), xanchor="right", yanchor="bottom", xshift=-4)
-    share_axis(figure.layout.yaxis, _("observed risk"), min(1, 1.05 * max(tops)))
-    share_axis(figure.layout.xaxis, _("predicted risk"), most)
-    figure.update_layout(
-        showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
-    )
-    figure.update_traces(showlegend=False, selector={"hoverinfo": "skip"})
-    return figure
-
-
 FIGURES = (
     Figure(
         slug="calibration",
@@ -243,8 +191,9 @@ FIGURES = (
         curves=("updated_calibration", "updating"),
         draw=draw_updating,
         note=gettext_noop(
-            "The model as it is, with a new baseline, and with a new baseline and slope. Each "
-            "patient's risk is updated with the help of other patients only."
+            "The model as it is, with a new baseline, and with a new baseline and slope. Below: "
+            "the ratio and the slope of each with its 95% interval; both are 1 where the risks "
+            "are right. Each patient's risk is updated with the help of other patients only."
         ),
     ),
     Figure(

@@ -96,6 +96,7 @@ def draw_free_response(result: Result, _: Translate) -> go.Figure:
             said="threshold",
             beside="bottom right",
             turn=0.75 * max(shown),
+            turned="top left",  # the line rises to the mark
         )
     )
     top = max(shown)

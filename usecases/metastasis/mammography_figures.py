@@ -121,16 +121,21 @@ def _add_reader(figure: go.Figure, result: Result, _: Translate) -> None:
             + "<extra></extra>",
         )
     )
-    label(
-        figure,
-        x,
-        y,
-        "<b>" + _("reader") + "</b>",
-        name="ink",
+    # Led to by a line: the label of what is chosen may stand beside the same place.
+    figure.add_annotation(
+        x=x,
+        y=y,
+        text="<b>" + _("reader") + "</b>",
         xanchor="left",
         yanchor="top",
-        xshift=8,
-        yshift=-6,
+        ax=30,
+        ay=30,
+        showarrow=True,
+        arrowhead=0,
+        arrowwidth=1,
+        arrowcolor=colour("ink"),
+        standoff=5,
+        font={"size": 12.5, "color": colour("ink")},
         bgcolor=colour("paper"),  # the curve may pass behind it
     )
 

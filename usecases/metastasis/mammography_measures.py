@@ -6,7 +6,7 @@ from portal.usecase import Measure, gettext_noop
 
 
 def _share(key: str, label: str, explanation: str) -> Measure:
-    return Measure(key, label, explanation, low=0, high=1, digits=1, percent=True)
+    return Measure(key, label, explanation, low=0, high=1, digits=3, percent=True)
 
 
 MEASURES = (
@@ -56,7 +56,7 @@ MEASURES = (
             "the reader of the same exams."
         ),
         reference=0,
-        digits=1,
+        digits=3,
         percent=True,
     ),
     Measure(
@@ -67,7 +67,7 @@ MEASURES = (
             "than the share that the reader of the same exams leaves alone."
         ),
         reference=0,
-        digits=1,
+        digits=3,
         percent=True,
     ),
     _share(

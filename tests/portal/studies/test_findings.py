@@ -8,6 +8,7 @@ import pytest
 
 from portal.result import Estimate, Pooled
 from portal.studies import findings
+from portal.studies.differences import differences
 from portal.studies.findings import find
 from portal.studies.report import (
     CellEntry,
@@ -145,7 +146,7 @@ def test_two_versions_of_a_model_are_told_apart() -> None:
     values: dict[str, list[float | None]] = {"A": [0.8, 0.84], "B": [0.7, 0.72]}
     over = {"A": pooled(0.82, 0.02, 2), "B": pooled(0.71, 0.02, 2)}
     found = find(report(values, over, names={"A": "KFRE", "B": "KFRE"}))
-    assert found.title == "AUROC is higher for KFRE 1.0.0 than for KFRE 1.0.0 over 2 sites"
+    assert found.title == "AUROC is higher for KFRE 1.0.0 than for 1.0.0 over 2 sites"
 
 
 @pytest.mark.parametrize(
@@ -154,3 +155,90 @@ def test_two_versions_of_a_model_are_told_apart() -> None:
 )
 def test_a_measure_is_written_small_inside_a_sentence(label: str, inside: str) -> None:
     assert findings._inside(label) == inside
+
+
+def test_models_differ_where_the_sites_agree_although_their_averages_are_uncertain() -> None:
+    values: dict[str, list[float | None]] = {
+        "A": [0.9, 0.8, 0.7, 0.65],
+        "B": [0.86, 0.75, 0.63, 0.6],
+    }
+    wide = {"A": pooled(0.78, 0.12, 4), "B": pooled(0.72, 0.12, 4)}
+    found = find(report(values, wide))
+    assert found.title == "AUROC is higher for A than for B over 4 sites"
+    assert found.sentences[0] == (
+        "Site by site, AUROC is higher for A at 4 of 4 sites; the differences range from 0.040 to "
+        "0.070."
+    )
+    values["B"] = [0.86, 0.82, 0.6, 0.66]  # better at some, worse at others
+    title = "The two models are not shown to differ in AUROC over 4 sites"
+    assert find(report(values, wide)).title == title
+
+
+def test_a_difference_that_the_digits_do_not_show_is_not_told() -> None:
+    values: dict[str, list[float | None]] = {
+        "A": [0.9, 0.8, 0.7, 0.65],
+        "B": [value - 1e-9 for value in (0.9, 0.8, 0.7, 0.65)],
+    }
+    over = {"A": pooled(0.78, 0.12, 4), "B": pooled(0.78 - 1e-9, 0.12, 4)}
+    title = "The two models are not shown to differ in AUROC over 4 sites"
+    assert find(report(values, over)).title == title
+
+
+def test_another_measure_of_the_cards_is_told_where_the_leading_one_shows_nothing() -> None:
+    same: list[float | None] = [0.9, 0.8, 0.7, 0.65]
+    found = report({"A": same, "B": same}, {key: pooled(0.78, 0.12, 4) for key in "AB"})
+    ratios = {"A": [0.9, 0.5, 0.8, 0.88], "B": [1.03, 0.57, 0.92, 1.0]}
+
+    def ratio(value: float) -> Estimate:
+        return Estimate(measure="oe", method="Given", value=value, lower=0.3, upper=1.9)
+
+    def average(value: float) -> Pooled:
+        return Pooled(
+            measure="oe", scale="log", value=value, lower=0.4, upper=1.6, sites=4, method="REML"
+        )
+
+    found = found.model_copy(
+        update={
+            "cells": [
+                cell.model_copy(
+                    update={
+                        "estimates": [
+                            *cell.estimates,
+                            ratio(ratios[cell.model][int(cell.site[1:])]),
+                        ]
+                    }
+                )
+                for cell in found.cells
+            ],
+            "pooled": [
+                entry.model_copy(
+                    update={
+                        "estimates": [
+                            *entry.estimates,
+                            average({"A": 0.75, "B": 0.86}[entry.model]),
+                        ]
+                    }
+                )
+                for entry in found.pooled
+            ],
+            "measures": [*found.measures, MeasureEntry(key="oe", label="O/E", explanation="")],
+            "choices": [*found.choices, Choice(measure="oe", label="O/E")],
+        }
+    )
+    assert find(found).title == (
+        "O/E is higher for B than for A over 4 sites; no difference is shown in AUROC"
+    )
+
+
+def test_differences_within_sites_are_those_of_a_paired_t_test() -> None:
+    # R: t.test(log(c(2, 4, 9)), log(c(1, 3, 5)), paired = TRUE)
+    found = differences([2, 4, 9], [1, 3, 5], "log")
+    assert found is not None
+    assert (found.lower, found.upper) == pytest.approx((0.000252102, 1.045491843), abs=1e-8)
+    assert found.found == (1, 1, 4)
+    assert found.shown
+    wider = differences([2, 4, 9], [1, 3, 5], "log", looks=3)
+    assert wider is not None
+    assert not wider.shown
+    assert differences([2, 4], [1, 3], "log") is None
+    assert differences([0.5, 1, 0.6], [0.4, 0.9, 0.5], "logit") is None
