@@ -23,6 +23,8 @@ LETTERS = "ABCDEF"
 DASHES = ("solid", "8px 3px", "2px 3px", "10px 3px 2px 3px", "14px 5px", "5px 2px")
 """So that colour is never the only cue."""
 SERIES = tuple(f"series-{number}" for number in (1, 2, 3, 4, 6, 7))
+MOST_TICKS = 7
+"""Numbers on an axis of doublings that a phone has room for."""
 _NEAR = 0.03
 """Share of the largest value below which a fading curve is near nought."""
 
@@ -104,9 +106,11 @@ def _letter(
         y=y,
         text=f"<b>{LETTERS[place]}</b>",
         showarrow=False,
-        font={"size": 14, "color": colour(SERIES[place])},
+        font={"size": 14, "color": colour("ink")},
         bgcolor=colour("paper"),
-        borderpad=2,
+        bordercolor=colour(SERIES[place]),
+        borderwidth=2,
+        borderpad=1,
     )
 
 
@@ -132,5 +136,8 @@ def _doublings(lines: dict[int, Points], most: float) -> dict[str, Any]:
     """Ticks at powers of two within the curves."""
     least = min(x for line in lines.values() for x, _y in line)
     ticks = [2.0**power for power in range(-7, 8) if least <= 2.0**power <= most]
+    if len(ticks) > MOST_TICKS:
+        ticks = ticks[-1::-2][::-1]
     words = {0.125: "⅛", 0.25: "¼", 0.5: "½"}
+    words |= {2.0**-power: f"1/{2**power}" for power in range(4, 8)}
     return {"tickvals": ticks, "ticktext": [words.get(tick, f"{tick:g}") for tick in ticks]}

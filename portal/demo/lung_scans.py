@@ -27,13 +27,13 @@ from numpy.typing import NDArray
 
 from portal.demo.cohorts import SEED
 
-OPERATING_POINTS = (0.25, 0.5, 1.0, 2.0)
+OPERATING_POINTS = (0.125, 0.25, 0.5, 1.0, 2.0)
 """False positives per scan at which the demonstration reads the sensitivity: beyond them so few
 more lesions are found that their number would not be shown."""
 SMALLEST_MM = 3.0
 """Diameter below which a finding is excluded."""
 
-_LOWEST_SCORE = 0.12
+_LOWEST_SCORE = 0.05
 # Centre and half-axes of each lung in mm, in the scanner's coordinates: right, left.
 _CENTRES = np.array([[-75.0, 0.0, -150.0], [75.0, 0.0, -150.0]])
 _HALF_AXES = np.array([[50.0, 70.0, 105.0], [45.0, 70.0, 105.0]])
@@ -90,7 +90,7 @@ DETECTORS: Mapping[str, Detector] = {
 SITES: Mapping[str, SiteSettings] = {
     "FR": SiteSettings(
         country="FR",
-        scans=780,
+        scans=1014,
         with_lesion=0.62,
         lesions_per_scan=2.4,
         median_mm=7.5,
@@ -100,7 +100,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "DE": SiteSettings(
         country="DE",
-        scans=1000,
+        scans=1200,
         with_lesion=0.50,
         lesions_per_scan=1.8,
         median_mm=7.5,
@@ -113,7 +113,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "BE": SiteSettings(
         country="BE",
-        scans=720,
+        scans=936,
         with_lesion=0.70,
         lesions_per_scan=3.2,
         median_mm=5.2,
@@ -123,7 +123,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "IT": SiteSettings(
         country="IT",
-        scans=750,
+        scans=900,
         with_lesion=0.60,
         lesions_per_scan=2.4,
         median_mm=7.5,
@@ -136,7 +136,7 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "NL": SiteSettings(
         country="NL",
-        scans=660,
+        scans=792,
         with_lesion=0.55,
         lesions_per_scan=2.0,
         median_mm=8.0,

@@ -87,8 +87,8 @@ _MIXED = (("CRT-D", 0.45), ("ICD", 0.35), ("Pacemaker", 0.20))
 SITES: Mapping[str, SiteSettings] = {
     "FR": SiteSettings(
         country="FR",
-        patients=260,
-        events=0.28,
+        patients=700,
+        events=0.45,
         deaths=0.06,
         devices=_MIXED,
         offset=0.0,
@@ -99,8 +99,8 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "SE": SiteSettings(
         country="SE",
-        patients=220,
-        events=0.65,
+        patients=700,
+        events=0.95,
         deaths=0.11,
         devices=(("CRT-D", 0.70), ("ICD", 0.25), ("Pacemaker", 0.05)),
         offset=0.0,
@@ -114,8 +114,8 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "PL": SiteSettings(
         country="PL",
-        patients=260,
-        events=0.32,
+        patients=800,
+        events=0.55,
         deaths=0.07,
         devices=_MIXED,
         offset=0.0,
@@ -129,8 +129,8 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "IT": SiteSettings(
         country="IT",
-        patients=240,
-        events=0.28,
+        patients=700,
+        events=0.45,
         deaths=0.06,
         devices=(("ICD", 0.60), ("CRT-D", 0.25), ("Pacemaker", 0.15)),
         offset=8.0,
@@ -144,8 +144,8 @@ SITES: Mapping[str, SiteSettings] = {
     ),
     "PT": SiteSettings(
         country="PT",
-        patients=220,
-        events=0.30,
+        patients=800,
+        events=0.55,
         deaths=0.06,
         devices=(("Pacemaker", 0.60), ("CRT-D", 0.25), ("ICD", 0.15)),
         offset=1.5,
@@ -271,7 +271,7 @@ def _events(
     site: SiteSettings, days: NDArray[np.int64], random: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Patient and day of each event; some patients have several, most have none."""
-    proneness = random.gamma(0.8, 1 / 0.8, site.patients)
+    proneness = random.gamma(3.0, 1 / 3.0, site.patients)
     number = random.poisson(site.events * proneness * days / _YEAR)
     patient = np.repeat(np.arange(site.patients), number)
     day = random.integers(15, np.maximum(days[patient], 16))

@@ -16,6 +16,7 @@ from portal.demo.registry import versions_of
 from portal.organisations.models import Organisation
 from portal.studies.actions import answer_invitation, create_study, invite, send_invitations
 from portal.studies.models import Cell, Study
+from portal.studies.publishing import publish_study
 from portal.studies.running import settle, start_study
 from portal.usecase import use_cases
 
@@ -28,6 +29,12 @@ class Until(enum.Enum):
     RUNNING = "running"
     """Its cells are left to the worker."""
     FINISHED = "finished"
+    """The coordinator may publish it."""
+    PUBLISHED = "published"
+    """Everybody sees a frozen copy of it."""
+
+
+_ENDED = (Until.FINISHED, Until.PUBLISHED)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ STUDIES = (
             "Does the Kidney Failure Risk Equation hold where many die before kidney failure, and "
             "which of its two baselines fits Europe?"
         ),
-        until=Until.FINISHED,
+        until=Until.PUBLISHED,
     ),
     StudyEntry(
         use_case="metastasis",
@@ -62,7 +69,7 @@ STUDIES = (
             "Does the score find as many cancers as the reader in screening, in dense breasts, in "
             "a cancer centre and on machines of another vendor?"
         ),
-        until=Until.FINISHED,
+        until=Until.PUBLISHED,
     ),
     StudyEntry(
         use_case="heart-failure",
@@ -72,7 +79,7 @@ STUDIES = (
             "How many events do alerts come before, and how many alerts come for nothing, where "
             "patients, sensors and transmissions differ?"
         ),
-        until=Until.FINISHED,
+        until=Until.PUBLISHED,
     ),
     StudyEntry(
         use_case="metastasis",
@@ -162,13 +169,15 @@ def _datasets(entry: StudyEntry, showing: Showing) -> tuple[list[Dataset], list[
 
 def cells_to_run(started: list[tuple[StudyEntry, Study]]) -> list[int]:
     """The evaluations of the studies that are to be finished."""
-    finished = [study for entry, study in started if entry.until is Until.FINISHED]
+    finished = [study for entry, study in started if entry.until in _ENDED]
     cells = Cell.objects.filter(study__in=finished).exclude(evaluation=None)
     return list(cells.values_list("evaluation", flat=True))
 
 
 def finish_studies(started: list[tuple[StudyEntry, Study]]) -> None:
-    """Finish the studies whose cells have ended."""
+    """Finish the studies whose cells have ended, and publish some of them."""
     for entry, study in started:
-        if entry.until is Until.FINISHED and not settle(study.pk):
+        if entry.until in _ENDED and not settle(study.pk):
             raise RuntimeError(f"{study}: not all of its cells have ended.")
+        if entry.until is Until.PUBLISHED:
+            publish_study(study=study, by=coordinator())

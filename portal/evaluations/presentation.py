@@ -143,10 +143,10 @@ def _forest(task: Task, result: Result, key: str, column: str | None = None) -> 
 
 
 def subgroup_forests(task: Task, result: Result) -> list[tuple[str, Measure, Forest]]:
-    """The leading measure in each column of subgroups that the protocol asks for."""
+    """The leading measure in each column of subgroups that the protocol asks for, by its words."""
     measure = task.measure(task.headline[0])
     return [
-        (column, measure, plot)
+        (column.replace("_", " "), measure, plot)
         for column in result.protocol.get("subgroups", [])
         if (plot := _forest(task, result, measure.key, column)).rows
     ]

@@ -78,6 +78,17 @@ def model_name(report: Report, model: ModelEntry) -> str:
     return model.label if names.count(model.name) > 1 else model.name
 
 
+def short_name(report: Report, model: ModelEntry) -> str:
+    """Its version alone, where all that take part are versions of one model."""
+    names = {other.name for other in report.models}
+    one_model = len(names) == 1 and len(report.models) > 1
+    return (
+        _("version %(version)s") % {"version": model.version}
+        if one_model
+        else model_name(report, model)
+    )
+
+
 def _all_seen(report: Report, choice: Choice) -> list[_Seen]:
     """The models that have a value of the measure at some site."""
     return [found for model in report.models if (found := _seen(report, model, choice)).sites]

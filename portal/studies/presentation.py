@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from portal.figures import Forest, ForestRow, forest_ends
 from portal.organisations.countries import country_name
 from portal.showcase.numbers import count, interval, measured, number, percent, significant
-from portal.studies.findings import model_name
+from portal.studies.findings import model_name, short_name
 from portal.studies.report import CellEntry, Choice, ModelEntry, Partner, Report, SiteEntry
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def heat(report: Report, choice: Choice, links: Links) -> Heat:
     found = [cell.overall(choice.measure, choice.at) for cell in report.cells]
     values = [estimate.value for estimate in found if estimate and estimate.value is not None]
     shades = _Shades.of(measure, values)
-    names = tuple(model_name(report, model) for model in report.models)
+    names = tuple(short_name(report, model) for model in report.models)
     rows = []
     for site in report.sites:
         cells = tuple(
@@ -229,7 +229,7 @@ def case_mix(report: Report, heat: Heat) -> CaseMix:
                 own = model.key if "predictor" in name and len(report.models) > 1 else ""
                 words = name.replace("_", " ")
                 head = _(words[:1].upper() + words[1:])
-                columns[name, own] = f"{head}, {model_name(report, model)}" if own else head
+                columns[name, own] = f"{head}, {short_name(report, model)}" if own else head
                 found.setdefault(site.key, {}).setdefault((name, own), text)
     rows = tuple(
         MixRow(

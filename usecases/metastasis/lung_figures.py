@@ -260,7 +260,7 @@ def draw_case_roc(result: Result, _: Translate) -> go.Figure:
     if area is not None and area.value is not None:
         _corner(figure, f"AUROC {area.value:.3f}", area)
     label(figure, 0.36, 0.32, _("chance"), xanchor="left", yanchor="top")
-    share_axis(figure.layout.xaxis, _("scans without a lesion, above the score"), 1)
+    share_axis(figure.layout.xaxis, _("scans without a lesion, above score"), 1)
     share_axis(figure.layout.yaxis, _("scans with a lesion, above it"), 1)
     return figure
 

@@ -20,7 +20,7 @@ LUNG = (
         curve="case_roc",
         x="false_positive_rate",
         y="sensitivity",
-        x_title=gettext_noop("scans without a lesion, above the score"),
+        x_title=gettext_noop("scans without a lesion, above score"),
         y_title=gettext_noop("scans with a lesion, above it"),
         diagonal=True,
     ),
