@@ -152,10 +152,10 @@ def _site_by_site(contrast: _Contrast) -> list[str]:
         return []
     found = contrast.within.found
     return [
-        _("Site by site, %(measure)s is higher for %(best)s at %(higher)d of %(sites)d sites; the "
+        _("%(measure)s, site by site: higher for %(best)s at %(higher)d of %(sites)d sites; the "
           "differences range from %(low)s to %(high)s.")
         % {
-            "measure": _inside(contrast.choice.label),
+            "measure": contrast.choice.label,
             "best": contrast.best.name,
             "higher": sum(each > 0 for each in found),
             "sites": len(found),
@@ -206,9 +206,9 @@ def _title_of(contrast: _Contrast, leading: Choice) -> str:
         "leading": _inside(leading.label),
     }
     if contrast.leads:
-        return _("%(measure)s is higher for %(best)s than for %(worst)s over %(sites)d "
+        return _("%(measure)s: higher for %(best)s than for %(worst)s over %(sites)d "
                  "sites") % facts  # fmt: skip
-    return _("%(measure)s is higher for %(best)s than for %(worst)s over %(sites)d sites; no "
+    return _("%(measure)s: higher for %(best)s than for %(worst)s over %(sites)d sites; no "
              "difference is shown in %(leading)s") % facts  # fmt: skip
 
 

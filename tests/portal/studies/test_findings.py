@@ -118,7 +118,7 @@ def test_where_nothing_is_pooled_the_range_is_said() -> None:
 def test_models_differ_where_their_intervals_do_not_meet() -> None:
     values: dict[str, list[float | None]] = {"A": [0.8, 0.84], "B": [0.7, 0.72]}
     apart = {"A": pooled(0.82, 0.02, 2), "B": pooled(0.71, 0.02, 2)}
-    title = "AUROC is higher for A than for B over 2 sites"
+    title = "AUROC: higher for A than for B over 2 sites"
     assert find(report(values, apart)).title == title
     touching = apart | {"B": pooled(0.71, 0.1, 2)}
     title = "The two models are not shown to differ in AUROC over 2 sites"
@@ -131,7 +131,7 @@ def test_of_three_models_the_ends_are_compared() -> None:
     title = "The 3 models are not shown to differ in AUROC over 2 sites"
     assert find(report(values, over)).title == title
     over |= {"A": pooled(0.8, 0.02, 2), "B": pooled(0.7, 0.02, 2)}
-    assert find(report(values, over)).title == "AUROC is higher for A than for B over 2 sites"
+    assert find(report(values, over)).title == "AUROC: higher for A than for B over 2 sites"
 
 
 def test_models_over_other_sites_are_not_compared() -> None:
@@ -146,7 +146,7 @@ def test_two_versions_of_a_model_are_told_apart() -> None:
     values: dict[str, list[float | None]] = {"A": [0.8, 0.84], "B": [0.7, 0.72]}
     over = {"A": pooled(0.82, 0.02, 2), "B": pooled(0.71, 0.02, 2)}
     found = find(report(values, over, names={"A": "KFRE", "B": "KFRE"}))
-    assert found.title == "AUROC is higher for KFRE 1.0.0 than for 1.0.0 over 2 sites"
+    assert found.title == "AUROC: higher for KFRE 1.0.0 than for 1.0.0 over 2 sites"
 
 
 @pytest.mark.parametrize(
@@ -164,9 +164,9 @@ def test_models_differ_where_the_sites_agree_although_their_averages_are_uncerta
     }
     wide = {"A": pooled(0.78, 0.12, 4), "B": pooled(0.72, 0.12, 4)}
     found = find(report(values, wide))
-    assert found.title == "AUROC is higher for A than for B over 4 sites"
+    assert found.title == "AUROC: higher for A than for B over 4 sites"
     assert found.sentences[0] == (
-        "Site by site, AUROC is higher for A at 4 of 4 sites; the differences range from 0.040 to "
+        "AUROC, site by site: higher for A at 4 of 4 sites; the differences range from 0.040 to "
         "0.070."
     )
     values["B"] = [0.86, 0.82, 0.6, 0.66]  # better at some, worse at others
@@ -226,7 +226,7 @@ def test_another_measure_of_the_cards_is_told_where_the_leading_one_shows_nothin
         }
     )
     assert find(found).title == (
-        "O/E is higher for B than for A over 4 sites; no difference is shown in AUROC"
+        "O/E: higher for B than for A over 4 sites; no difference is shown in AUROC"
     )
 
 
