@@ -69,7 +69,9 @@ def find(report: Report) -> FindingEntry:
             )
             % {"missing": missing, "cells": len(report.cells)}
         )
-    return FindingEntry(title=_title(seen, choice, measure, contrast), sentences=sentences)
+    told = choice if contrast is None else contrast.choice
+    title = _title(seen, choice, measure, contrast)
+    return FindingEntry(title=title, sentences=sentences, choice=told.slug)
 
 
 def model_name(report: Report, model: ModelEntry) -> str:

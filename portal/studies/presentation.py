@@ -24,10 +24,11 @@ SHADES = 5
 
 
 def chosen(report: Report, asked: str | None) -> Choice | None:
-    """The measure that the address asks for, or the leading one; None before there is any."""
-    for choice in report.choices:
-        if choice.slug == asked:
-            return choice
+    """The measure that the address asks for, else the title's; None before there is any."""
+    for slug in (asked, report.finding.choice):
+        for choice in report.choices:
+            if choice.slug == slug:
+                return choice
     return report.choices[0] if report.choices else None
 
 

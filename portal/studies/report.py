@@ -135,6 +135,8 @@ class FindingEntry(_Frozen):
 
     title: str
     sentences: list[str] = Field(default_factory=list)
+    choice: str = ""
+    """The slug of the measure that the title speaks of; "" for the leading one."""
 
 
 class Invited(_Frozen):

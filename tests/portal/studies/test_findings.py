@@ -10,6 +10,7 @@ from portal.result import Estimate, Pooled
 from portal.studies import findings
 from portal.studies.differences import differences
 from portal.studies.findings import find
+from portal.studies.presentation import chosen
 from portal.studies.report import (
     CellEntry,
     Choice,
@@ -225,9 +226,17 @@ def test_another_measure_of_the_cards_is_told_where_the_leading_one_shows_nothin
             "choices": [*found.choices, Choice(measure="oe", label="O/E")],
         }
     )
-    assert find(found).title == (
+    told = find(found)
+    assert told.title == (
         "O/E: higher for B than for A over 4 sites; no difference is shown in AUROC"
     )
+    # The page first shows the measure that its title speaks of.
+    shown = chosen(found.model_copy(update={"finding": told}), None)
+    assert shown is not None
+    assert shown.slug == "oe"
+    asked = chosen(found.model_copy(update={"finding": told}), "auroc")
+    assert asked is not None
+    assert asked.slug == "auroc"
 
 
 def test_differences_within_sites_are_those_of_a_paired_t_test() -> None:
