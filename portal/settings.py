@@ -84,6 +84,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -91,8 +92,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "portal.private_pages.PrivatePagesMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.accounts.sessions.LastUsedMiddleware",
     "portal.audit.middleware.AuditMiddleware",
@@ -264,6 +265,10 @@ if os.environ.get("S3_BUCKET"):
             "region_name": os.environ.get("S3_REGION"),
             "default_acl": "private",
             "file_overwrite": False,
+            # Nothing gives addresses of the store away; whatever came to would be signed and end.
+            "querystring_auth": True,
+            "querystring_expire": 300,
+            "signature_version": "s3v4",
         },
     }
 else:

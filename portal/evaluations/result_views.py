@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from portal.audit.middleware import is_of
+from portal.downloads import csv_file, json_file
 from portal.evaluations import presentation
 from portal.evaluations.cases import may_see_cases
 from portal.evaluations.models import Evaluation
@@ -163,27 +163,7 @@ def evaluation_result(request: HttpRequest, use_case: UseCase, reference: str) -
     evaluation = find_evaluation(request, use_case, reference)
     if evaluation.stored_result is None:
         raise Http404("There is no result yet.")
-    response = HttpResponse(
-        bytes(evaluation.stored_result.content), content_type="application/json"
-    )
-    response["Content-Disposition"] = f'attachment; filename="result-{reference}.json"'
-    return response
-
-
-def csv_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula, whatever a holder named a category."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return f"'{value}"
-    return value
-
-
-def _csv(name: str, header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> HttpResponse:
-    response = HttpResponse(content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    writer = csv.writer(response)
-    for row in (header, *rows):
-        writer.writerow([csv_cell(cell) for cell in row])
-    return response
+    return json_file(f"result-{reference}", bytes(evaluation.stored_result.content))
 
 
 @require_GET
@@ -209,7 +189,7 @@ def evaluation_estimates(request: HttpRequest, use_case: UseCase, reference: str
         ]
         for estimate in result.estimates
     ]
-    return _csv(f"estimates-{reference}", header, rows)
+    return csv_file(f"estimates-{reference}", header, rows)
 
 
 @require_GET
@@ -219,4 +199,4 @@ def evaluation_curve(
     """The rows that a figure draws, as CSV, with all their digits."""
     result = result_of(find_evaluation(request, use_case, reference))
     header, rows = curve_table(result.curves[_curve_key(result, curve)], precise=True)
-    return _csv(f"{curve}-{reference}", header, rows)
+    return csv_file(f"{curve}-{reference}", header, rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.db.models import Avg, F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -9,17 +11,29 @@ from django.utils.translation import gettext as _
 from portal.evaluations.models import Evaluation
 from portal.jobs.models import Status
 
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
+
 RECENT = 20
 
 
-def expected_seconds(evaluation: Evaluation) -> int | None:
-    """The mean time of the task's recent successful evaluations; None before the first."""
-    recent = Evaluation.objects.filter(
-        use_case=evaluation.use_case,
-        task=evaluation.task,
-        status=Status.SUCCEEDED,
-        started_at__isnull=False,
-    ).order_by("-finished_at")[:RECENT]
+def expected_seconds(evaluation: Evaluation, user: User | AnonymousUser) -> int | None:
+    """The mean time of the task's recent successes that ``user`` may see; None before the first.
+
+    Those of others would tell how large their data are.
+    """
+    recent = (
+        Evaluation.objects.visible_to(user)
+        .filter(
+            use_case=evaluation.use_case,
+            task=evaluation.task,
+            status=Status.SUCCEEDED,
+            started_at__isnull=False,
+        )
+        .order_by("-finished_at")[:RECENT]
+    )
     took = Evaluation.objects.filter(pk__in=recent.values("pk")).aggregate(
         mean=Avg(F("finished_at") - F("started_at"))
     )["mean"]

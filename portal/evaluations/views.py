@@ -155,7 +155,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "log": evaluation.log.filter(pk__gt=int(after[:18]) if after.isdecimal() else 0),
         "last_line": evaluation.log.last(),
         "elapsed": duration(elapsed_seconds(evaluation)),
-        "expected": duration(expected_seconds(evaluation)),
+        "expected": duration(expected_seconds(evaluation, request.user)),
         "most_attempts": settings.JOB_ATTEMPTS,
         "protocol": presentation.protocol_lines(evaluation.declared_task, evaluation.protocol),
     }
