@@ -22,7 +22,7 @@ urlpatterns = [
     path("sessions/end-others/", views.other_sessions_end, name="other-sessions-end"),
     path("sessions/<int:pk>/end/", views.session_end, name="session-end"),
     path("tokens/new/", views.token_create, name="token-create"),
-    path("tokens/<str:digest>/revoke/", views.token_revoke, name="token-revoke"),
+    path("tokens/<slug:digest>/revoke/", views.token_revoke, name="token-revoke"),
     # In and out
     path("sign-in/", sign_in, name="sign-in"),
     path("sign-in/", sign_in, name="account_login"),

@@ -201,6 +201,7 @@ class PasswordChange(Recorded, PasswordChangeView):
         return super().dispatch(request, *args, **kwargs)
 
 
+@method_decorator(require_http_methods(["GET", "HEAD", "POST"]), name="dispatch")
 class PasswordNew(Recorded, PasswordResetFromKeyView):
     """The password of who comes by the link in the letter."""
 

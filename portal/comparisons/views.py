@@ -27,8 +27,12 @@ MOST = len(LETTERS)
 
 
 def _asked(values: list[str]) -> list[str]:
-    """The references that are asked for, each once; a form sends them one by one."""
-    return list(dict.fromkeys(part for value in values for part in value.split(",") if part))
+    """The references that are asked for, each once; a form sends them one by one.
+
+    NUL, which PostgreSQL does not take, becomes what no reference holds.
+    """
+    parts = (part for value in values for part in value.replace("\x00", "?").split(",") if part)
+    return list(dict.fromkeys(parts))
 
 
 def _evaluations(

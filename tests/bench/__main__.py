@@ -20,6 +20,7 @@ from dcurves import dca
 from sklearn.metrics import roc_auc_score
 
 from tests.bench.alerts import alert_rows
+from tests.bench.consortium import consortium_rows
 from tests.bench.detection import detection_rows
 from tests.bench.pages import page_rows
 from tests.bench.rows import ROOT, Row, fastest, ratio_row, whole_result
@@ -166,6 +167,7 @@ def main() -> None:
     rows += alert_rows(quick=quick)
     rows += detection_rows(quick=quick)
     rows += page_rows(quick=quick)
+    rows += consortium_rows(quick=quick)
     print(table(rows))
     print(f"\n{machine()}")
     if not quick:

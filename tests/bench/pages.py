@@ -32,11 +32,15 @@ TIMES = 10
 
 def page_rows(*, quick: bool) -> list[Row]:
     """Lines about pages, measured in another process."""
-    sizes = [10**4, 200] if quick else [PATIENTS, EVALUATIONS]
+    return rows_of_process("tests.bench.pages", [10**4, 200] if quick else [PATIENTS, EVALUATIONS])
+
+
+def rows_of_process(module: str, sizes: list[int]) -> list[Row]:
+    """The lines that a module prints as JSON, run with a database of its own."""
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     environment["TEST_DATABASE_SUFFIX"] = os.environ.get("TEST_DATABASE_SUFFIX", "") + "_bench"
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.pages", *map(str, sizes)],
+        [sys.executable, "-m", module, *map(str, sizes)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
