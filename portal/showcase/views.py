@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
@@ -20,15 +21,21 @@ from portal.studies.report import Report
 from portal.usecase import UseCase, use_cases
 
 
-def _counts(use_case: UseCase) -> dict[str, int]:
-    """How much there is, counting only what the whole consortium sees."""
-    datasets = Dataset.objects.in_the_consortium().of(use_case)
-    return {
-        "datasets": datasets.count(),
-        "models": Model.objects.in_the_consortium().of(use_case).count(),
-        "evaluations": Evaluation.objects.in_the_consortium().of(use_case).succeeded().count(),
-        "publications": Publication.objects.of(use_case).count(),
+def _counts(shown: Iterable[UseCase]) -> dict[str, dict[str, int]]:
+    """How much there is in each use case, counting only what the whole consortium sees."""
+    slugs = [use_case.slug for use_case in shown]
+    kinds: dict[str, QuerySet[Any, Any]] = {
+        "datasets": Dataset.objects.in_the_consortium(),
+        "models": Model.objects.in_the_consortium(),
+        "evaluations": Evaluation.objects.in_the_consortium().succeeded(),
+        "publications": Publication.objects.all(),
     }
+    counts = {slug: dict.fromkeys(kinds, 0) for slug in slugs}
+    for kind, rows in kinds.items():
+        of_each = rows.filter(use_case__in=slugs).order_by().values_list("use_case")
+        for slug, number in of_each.annotate(number=Count("pk")):
+            counts[slug][kind] = number
+    return counts
 
 
 def _places(organisations: Iterable[Organisation]) -> dict[str, list[str]]:
@@ -59,7 +66,9 @@ def _newest_answer(newest: Publication | None) -> dict[str, Any]:
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """What the consortium does, and the three questions it asks."""
-    cards = [(use_case, _counts(use_case)) for use_case in use_cases().values()]
+    shown = use_cases().values()
+    counts = _counts(shown)
+    cards = [(use_case, counts[use_case.slug]) for use_case in shown]
     partners = sorted(
         Organisation.objects.all(), key=lambda partner: (partner.country_name, partner.name)
     )
@@ -97,7 +106,7 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
         "may_contribute": Organisation.objects.where_member(
             request.user, Role.CONTRIBUTOR
         ).exists(),
-        "counts": _counts(use_case),
+        "counts": _counts([use_case])[use_case.slug],
     }
     return render(request, use_case.templates("showcase/use_case_overview.html"), context)
 
