@@ -13,6 +13,7 @@ from portal.catalogue import views as catalogue
 from portal.converters import UseCaseConverter, VersionConverter
 from portal.evaluations import views as evaluations
 from portal.registry import views as registry
+from portal.showcase import news
 from portal.showcase import views as showcase
 
 register_converter(UseCaseConverter, "use_case")
@@ -41,6 +42,9 @@ urlpatterns = [
         path("account/", include("portal.accounts.urls")),
         path("organisations/", include("portal.organisations.urls")),
         path("audit/", include("portal.audit.urls")),
+        path("news/", news.news_list, name="news-list"),
+        path("news/feed.xml", news.news_feed, name="news-feed"),
+        path("news/<slug:slug>/", news.news_detail, name="news-detail"),
         path("admin/", admin.site.urls),
         path("<use_case:use_case>/", include(in_a_use_case)),
         prefix_default_language=False,

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.utils import translation
 from pytest_socket import socket_allow_hosts
 
 from tests import factories
@@ -100,8 +101,9 @@ def redis_server() -> str:
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
-    """Rate limits and used codes of another test are forgotten."""
+    """Rate limits, used codes and the language of another test are forgotten."""
     cache.clear()
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import ConsortiumRole, Role
 from portal.registry.actions import create_model, release_version, save_version
 from portal.registry.models import Model, ModelVersion
+from portal.showcase.models import News, NewsText
 from portal.tables import LoadedTable, convert_table
 from portal.usecase import UseCase, no_progress, use_cases
 
@@ -71,6 +72,18 @@ def a_person(
     if organisation is not None:
         set_membership(organisation=organisation, user=user, role=role, by=None)
     return user
+
+
+def a_news_item(slug: str = "", *, published: bool = True, **texts: str) -> News:
+    """A piece of news; ``texts`` are those of its languages: ``en="A **word**"``."""
+    number = next(_numbers)
+    news = News.objects.create(
+        slug=slug or f"news-{number}", status="published" if published else "draft"
+    )
+    for language, body in (texts or {"en": "Something **new**."}).items():
+        title = f"News {number} ({language})"
+        NewsText.objects.create(news=news, language=language, title=title, body=body)
+    return news
 
 
 def appointed(role: ConsortiumRole, country: str = "") -> User:

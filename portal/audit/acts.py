@@ -44,6 +44,7 @@ class Act(TextChoices):
     RELEASED = "released", _("released")
     RETIRED = "retired", _("retired")
     PUBLISHED = "published", _("published")
+    DELETED = "deleted", _("deleted")
     # Studies
     ASKED = "asked", _("sent the invitations to")
     TOOK_PART = "took-part", _("accepted to take part in")

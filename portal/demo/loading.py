@@ -17,6 +17,7 @@ from portal.demo.datasets import dataset_of, load_dataset
 from portal.demo.entries import Showing
 from portal.demo.hands import hands
 from portal.demo.partners import load_partners, manager_of
+from portal.demo.public_texts import load_public_texts
 from portal.demo.registry import load_model, versions_of
 from portal.demo.studies import cells_to_run, finish_studies, start_studies
 from portal.evaluations.actions import submit_evaluation
@@ -38,6 +39,7 @@ def load(say: Say, *, processes: int = 2) -> None:
     with hands(processes if is_first else 1, without_child=is_first) as workers:
         say("Partners and people")
         load_partners()
+        load_public_texts()
         say("Models")
         workers.do(
             load_model, [(slug, at) for slug in shown for at, _ in enumerate(shown[slug].models)]

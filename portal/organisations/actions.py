@@ -16,6 +16,8 @@ from portal.organisations.models import Membership, Organisation, RoleGroup
 from portal.organisations.roles import MAY, Duty, Role, SiteRole, included_roles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.contrib.auth.models import AnonymousUser
 
     from portal.accounts.models import User
@@ -108,6 +110,39 @@ def create_organisation(
         sentence=f"added the organisation “{organisation}”",
     )
     return organisation
+
+
+@transaction.atomic
+def describe_organisation(
+    *, organisation: Organisation, texts: Mapping[str, str], by: User | None
+) -> bool:
+    """Change what everybody reads of a partner: its website and its description.
+
+    Parameters
+    ----------
+    texts
+        Field -> text: any of ``website``, ``description`` and the description in other languages.
+
+    Returns
+    -------
+    bool
+        Whether anything differs from before.
+
+    Raises
+    ------
+    PermissionError
+        If ``by`` is neither a manager of the organisation nor a site administrator.
+    """
+    require_people_manager(organisation, by)
+    changed = [name for name, text in texts.items() if getattr(organisation, name) != text]
+    for name in changed:
+        setattr(organisation, name, texts[name])
+    if changed:
+        organisation.full_clean()
+        organisation.save(update_fields=changed)
+        words = f"changed the organisation “{organisation}”: {', '.join(changed)}"
+        record_about(organisation, Act.ORGANISATION_CHANGED, words, by=by)
+    return bool(changed)
 
 
 @transaction.atomic

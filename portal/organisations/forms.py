@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import SetPasswordMixin
@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from portal.accounts.models import User
 
 
+class HttpsField(forms.URLField):
+    """An address, which is one of HTTPS where it does not say."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"assume_scheme": "https", **given})
+
+
 class OrganisationFilter(forms.Form):
     """Which organisations a list shows."""
 
@@ -26,6 +33,19 @@ class OrganisationFilter(forms.Form):
     country = forms.ChoiceField(
         label=_("Country"), required=False, choices=[("", _("Any country")), *COUNTRIES]
     )
+
+
+class DescriptionForm(forms.ModelForm):
+    """What everybody reads of a partner, beside what it is and where."""
+
+    class Meta:
+        model = Organisation
+        fields = ("website", "description", "description_fr", "description_da")
+        field_classes: ClassVar = {"website": HttpsField}
+        widgets: ClassVar = {
+            name: forms.Textarea(attrs={"rows": rows})
+            for name, rows in (("description", 8), ("description_fr", 5), ("description_da", 5))
+        }
 
 
 class RoleForm(forms.Form):

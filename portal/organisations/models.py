@@ -12,10 +12,13 @@ from django.db.models import TextChoices
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from portal.organisations.countries import COUNTRIES, country_name
 from portal.organisations.roles import ConsortiumRole, Duty, Role, consortium_roles, lowest_role
+from portal.showcase.languages import Words, words_of
+from portal.showcase.markdown import rendered
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -69,6 +72,17 @@ class Organisation(models.Model):
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     country = models.CharField(_("country"), max_length=2, choices=COUNTRIES)
     website = models.URLField(_("website"), blank=True)
+    description = models.TextField(
+        _("description in English"),
+        blank=True,
+        max_length=3000,
+        help_text=_(
+            "For everybody, on its page. In Markdown: a blank line between paragraphs, **bold**, "
+            "- list, [words](https://example.org)."
+        ),
+    )
+    description_fr = models.TextField(_("description in French"), blank=True, max_length=3000)
+    description_da = models.TextField(_("description in Danish"), blank=True, max_length=3000)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     suspended_at = models.DateTimeField(
         _("suspended"),
@@ -105,6 +119,15 @@ class Organisation(models.Model):
     @property
     def country_name(self) -> str:
         return country_name(self.country)
+
+    @property
+    def description_words(self) -> Words:
+        """Its description in the reader's language, or in English."""
+        return words_of(self, "description")
+
+    @property
+    def description_html(self) -> SafeString:
+        return rendered(self.description_words.text)
 
     @property
     def is_suspended(self) -> bool:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from portal.accounts.people import signed_in
 from portal.organisations import actions, invitations
-from portal.organisations.forms import InvitationForm, JoinForm, RoleForm
+from portal.organisations.forms import DescriptionForm, InvitationForm, JoinForm, RoleForm
 from portal.organisations.models import Invitation, Membership, Organisation
 from portal.organisations.roles import Duty, Role
 
@@ -41,6 +41,24 @@ def _membership(
     if not (own and membership.user == request.user):
         _organisation(request, slug, Duty.MANAGE_PEOPLE)
     return membership
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def organisation_edit(request: HttpRequest, slug: str) -> HttpResponse:
+    """What everybody reads of the organisation, for its managers to change."""
+    organisation = _organisation(request, slug, Duty.MANAGE_PEOPLE)
+    form = DescriptionForm(request.POST or None, instance=organisation)
+    if request.method == "POST" and form.is_valid():
+        actions.describe_organisation(
+            organisation=_organisation(request, slug, Duty.MANAGE_PEOPLE),
+            texts=form.cleaned_data,
+            by=signed_in(request),
+        )
+        messages.success(request, _("Everybody reads it like this now."))
+        return redirect(organisation)
+    context = {"section": "organisations", "organisation": organisation, "form": form}
+    return render(request, "organisations/organisation_form.html", context)
 
 
 @login_required

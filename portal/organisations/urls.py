@@ -7,6 +7,7 @@ urlpatterns = [
     path("roles/", views.organisation_roles, name="organisation-roles"),
     path("invitations/<slug:token>/", people_views.invitation_accept, name="invitation-accept"),
     path("<slug:slug>/", views.organisation_detail, name="organisation-detail"),
+    path("<slug:slug>/edit/", people_views.organisation_edit, name="organisation-edit"),
     path("<slug:slug>/invite/", people_views.invitation_create, name="invitation-create"),
     path(
         "<slug:slug>/invitations/<int:invitation_id>/resend/",

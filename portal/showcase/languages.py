@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -50,3 +51,24 @@ def alternates(request: HttpRequest) -> list[tuple[str, str]]:
         for version in versions_of(request)
     ]
     return [*found, ("x-default", found[0][1])]
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text, and the language that it is in."""
+
+    text: str
+    language: str
+
+
+def words_of(row: Any, name: str) -> Words:
+    """What ``row`` says in the reader's language: its field ``name_fr`` for a reader of French.
+
+    In English, the field ``name`` itself, where the other has nothing.
+    """
+    shown = get_language() or settings.LANGUAGE_CODE
+    if shown != settings.LANGUAGE_CODE:
+        found = getattr(row, f"{name}_{shown}")
+        if found:
+            return Words(found, shown)
+    return Words(getattr(row, name), settings.LANGUAGE_CODE)

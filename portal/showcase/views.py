@@ -15,6 +15,7 @@ from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
 from portal.registry.models import Model
+from portal.showcase.models import HomeFigure, News
 from portal.studies import presentation as studies
 from portal.studies.models import Publication
 from portal.studies.report import Report
@@ -77,6 +78,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "partners": partners,
         "places": _places(partners),
         "publications": Publication.objects.newest()[:3],
+        "figures": HomeFigure.objects.all(),
+        "news": News.objects.published().with_texts()[:3],
     }
     return render(request, "showcase/home.html", context)
 

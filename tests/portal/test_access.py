@@ -130,8 +130,10 @@ class World:
             return holder | {"membership_id": self.membership_id}
         if name in ("invitation-resend", "invitation-withdraw"):
             return holder | {"invitation_id": self.invitation_id}
-        if name in ("organisation-detail", "invitation-create"):
+        if name in ("organisation-detail", "organisation-edit", "invitation-create"):
             return holder
+        if name == "news-detail":
+            return {"slug": factories.a_news_item().slug}
         if name.startswith("evaluation-case"):
             return self.with_cases(name)
         if name.startswith(("study-", "publication-")):
@@ -314,6 +316,10 @@ GET: dict[str, dict[str, Any]] = {
     "organisation-list": EVERYONE,
     "organisation-roles": EVERYONE,
     "organisation-detail": EVERYONE,
+    "organisation-edit": PEOPLE,
+    "news-list": EVERYONE,
+    "news-detail": EVERYONE,
+    "news-feed": EVERYONE,
     "membership-detail": PEOPLE,
     "membership-change": POST_ONLY,
     "membership-suspend": POST_ONLY,
@@ -438,6 +444,7 @@ POST: dict[str, dict[str, Any]] = {
     "membership-reinstate": MANAGE,
     "membership-end": MANAGE,
     "invitation-create": MANAGE,
+    "organisation-edit": MANAGE,
     "invitation-resend": MANAGE,
     "invitation-withdraw": MANAGE,
     # Who is signed in with another address is told so, and nothing happens.
@@ -522,7 +529,7 @@ def client_of(person: User | None) -> Client:
     return client
 
 
-READ_AS_DATA = ("healthz",)
+READ_AS_DATA = ("healthz", "news-feed")
 """What answers with other than a page and is no file of anybody's data."""
 
 
@@ -574,12 +581,16 @@ PAGES = ("changelist", "add", "change", "history", "delete")
 
 OWN = ["x... xxxx x>.. >>.. xxxx", "x... xxxx xxxx >>.. xxxx"]
 FACTS = ["xxx. xxxx xxx. >>>. xxxx", "xxx. xxxx xxxx >>>. xxxx"]
+WRITTEN = ["xxx. xxx. xxx. >>>. xxx.", "xxx. xxx. xxx. >>>. xxx."]
 ADMIN_OF: dict[str, list[str]] = {
     "organisations.organisation": ["x... xxx. x>.. >>.. xxx.", "x... xxx. x>.. >>.. xxx."],
     "organisations.membership": OWN,
     "organisations.invitation": ["x... x... x>.. >>.. xxxx", "x... x... xxxx >>.. xxxx"],
     "organisations.appointment": ["xxx. xxx. xxx. >>>. xxx.", "xxx. xxx. xxxx >>>. xxx."],
     "accounts.user": ["xxx. xxx. xxx. >>>. xxxx", "xxx. xxx. xxx. >>>. xxxx"],
+    "showcase.news": WRITTEN,
+    "showcase.milestone": WRITTEN,
+    "showcase.homefigure": WRITTEN,
     "evaluations.evaluation": OWN,
     "catalogue.upload": OWN,
     "comparisons.comparison": OWN,
@@ -650,6 +661,12 @@ def a_row(world: World, label: str) -> Any:
             use_case="ckd", task="binary", organisation=world.dataset.organisation, protocol={},
             submitted_by=manager, fingerprint="0" * 64, engine="1",
         ).pk  # fmt: skip
+    if label == "showcase.news":
+        return factories.a_news_item().pk
+    if label == "showcase.milestone":
+        return model._base_manager.create(date="2026-01-01", title="Start").pk
+    if label == "showcase.homefigure":
+        return model._base_manager.create(value=30, label="partners").pk
     if issubclass(model, Facts):
         for use_case, task, stated in (
             ("ckd", "binary", {"egfr": (15, 60)}),

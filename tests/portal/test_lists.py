@@ -25,6 +25,8 @@ LISTS = {
     "home": {},
     "organisation-list": {},
     "my-work": {},
+    "news-list": {},
+    "news-feed": {},
 }
 
 
@@ -40,6 +42,7 @@ def fill(person, count: int):
         factories.a_version(person, version.model, version="1.1.0")
         dataset = factories.a_ready_dataset(person, version)
         evaluation = factories.a_finished_evaluation(person, dataset, version)
+        factories.a_news_item(en="New.", fr="Nouveau.")
         for shared in (dataset, version.model, evaluation):
             sharing.share(obj=shared, verbs=[Verb.VIEW], organisation=None, by=person)
     return dataset, version

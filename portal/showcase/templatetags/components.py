@@ -20,6 +20,7 @@ from django.utils.translation import gettext_noop
 from portal.showcase.drawing import Axis, axis_of, drawn_row, tick_marks
 from portal.showcase.europe import COLUMNS, ROWS, TILES
 from portal.showcase.languages import Version, alternates, versions_of
+from portal.showcase.models import Milestone
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
 
 if TYPE_CHECKING:
@@ -212,3 +213,15 @@ def tile_map(places: Mapping[str, Iterable[str]]) -> dict[str, Any]:
 def result_explorer(explored: Explored) -> dict[str, Any]:
     """The slider of a result with what follows from where it stands."""
     return {"explored": explored}
+
+
+@register.inclusion_tag("components/_timeline.html")
+def milestones(title: str = "") -> dict[str, Any]:
+    """The steps of the project in their order; nothing at all where none is entered.
+
+    Parameters
+    ----------
+    title
+        A heading above them, of the second level; without one, the page has its own.
+    """
+    return {"title": title, "milestones": Milestone.objects.all()}

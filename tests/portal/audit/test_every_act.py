@@ -402,6 +402,9 @@ DEEDS: dict[Act, Callable[[], Deed]] = {
     Act.RELEASED: released,
     Act.RETIRED: retired,
     Act.PUBLISHED: published,
+    Act.DELETED: lambda: administered(
+        "showcase_news_delete", {"post": "yes"}, factories.a_news_item().pk
+    ),
     Act.ASKED: asked,
     Act.TOOK_PART: lambda: answered(accept=True),
     Act.DECLINED: lambda: answered(accept=False),
