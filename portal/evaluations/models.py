@@ -112,33 +112,33 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
         the two, whoever asked; not before it was found, and nothing of a study.
         """
         return self._seen_or_open(
-            super().visible_to(user),
-            Dataset.objects.allowing(user, Verb.RESULTS),
-            Model.objects.allowing(user, Verb.RESULTS),
+            self.keys_allowing(user, Verb.VIEW),
+            Dataset.objects.keys_allowing(user, Verb.RESULTS),
+            Model.objects.keys_allowing(user, Verb.RESULTS),
         )
 
     def in_the_consortium(self) -> Self:
         """Those that everyone in the consortium sees, by either way."""
         return self._seen_or_open(
-            super().in_the_consortium(),
-            Dataset.objects.allowing_the_consortium(Verb.RESULTS),
-            Model.objects.allowing_the_consortium(Verb.RESULTS),
+            self.keys_allowing_the_consortium(Verb.VIEW),
+            Dataset.objects.keys_allowing_the_consortium(Verb.RESULTS),
+            Model.objects.keys_allowing_the_consortium(Verb.RESULTS),
         )
 
     def _seen_or_open(
         self,
-        seen: models.QuerySet[Evaluation],
-        datasets: models.QuerySet[Dataset],
-        registered: models.QuerySet[Model],
+        seen: models.QuerySet[Any, Any],
+        datasets: models.QuerySet[Any, Any],
+        registered: models.QuerySet[Any, Any],
     ) -> Self:
-        versions = ModelVersion.objects.filter(model__in=registered.order_by().values("pk"))
+        versions = ModelVersion.objects.filter(model__in=registered).order_by()
         return self.filter(
-            models.Q(pk__in=seen.order_by().values("pk"))
+            models.Q(pk__in=seen)
             | models.Q(
                 status=Status.SUCCEEDED,
                 study=None,
-                dataset__in=datasets.order_by().values("pk"),
-                model_version__in=versions.order_by().values("pk"),
+                dataset__in=datasets,
+                model_version__in=versions.values("pk"),
             )
         )
 

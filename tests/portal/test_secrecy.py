@@ -221,7 +221,7 @@ def admin_form(organisation: Organisation, *lines: dict[str, Any]) -> dict[str, 
     return given
 
 
-def test_a_membership_given_to_another_person_leaves_nothing_with_the_first(
+def test_a_membership_is_not_handed_to_another_person_by_a_form(
     administrator: Client, dataset: Dataset, holder: User
 ) -> None:
     organisation, heir = of(holder), factories.a_person()
@@ -229,8 +229,9 @@ def test_a_membership_given_to_another_person_leaves_nothing_with_the_first(
     address = reverse("admin:organisations_organisation_change", args=[organisation.pk])
     answer = administrator.post(address, admin_form(organisation, line))
     assert answer.status_code == 302, answer.context["errors"]
-    assert sharing.verbs_allowed(holder, dataset) == set()
-    assert "share" in sharing.verbs_allowed(heir, dataset)
+    assert holder.memberships.get().organisation == organisation
+    assert "share" in sharing.verbs_allowed(holder, dataset)
+    assert sharing.verbs_allowed(heir, dataset) == set()
 
 
 @pytest.mark.parametrize("how", ["alone", "with others"])
