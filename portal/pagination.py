@@ -1,11 +1,12 @@
 """Lists: the words that they are searched for, and their pages, cut by the database."""
 
+import re
 from collections.abc import Collection
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Page, Paginator
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Window
 from django.http import HttpRequest
 
 PER_PAGE = 20
@@ -27,6 +28,39 @@ def page_of(request: HttpRequest, rows: QuerySet[Any, Any], *, total: int | None
     if total is not None:
         paginator.count = total
     return paginator.get_page(request.GET.get("page"))
+
+
+def counted_page(request: HttpRequest, rows: QuerySet[Any, Any], whole: QuerySet[Any, Any]) -> Page:
+    """As :func:`page_of`, where finding ``rows`` is dear: one query finds and counts them.
+
+    Parameters
+    ----------
+    rows
+        Filtered, and in their order.
+    whole
+        Fetches what a row shows; joins are made for a page of rows alone.
+    """
+    paginator = Paginator(rows, PER_PAGE)
+    asked = request.GET.get("page", "")
+    number = int(asked) if re.fullmatch(r"[1-9][0-9]{0,6}", asked) else 1
+    keys = _counted(paginator, rows, number)
+    if not keys and number > 1:  # beyond the last page, which is the nearest
+        number = paginator.num_pages
+        keys = _counted(paginator, rows, number)
+    found = {row.pk: row for row in whole.filter(pk__in=keys)}
+    page = paginator.page(number)
+    page.object_list = [found[key] for key in keys if key in found]
+    return page
+
+
+def _counted(paginator: Paginator, rows: QuerySet[Any, Any], number: int) -> list[Any]:
+    """The keys of a page; ``paginator`` learns how many rows there are, where it has any."""
+    first = PER_PAGE * (number - 1)
+    counted = rows.annotate(of_all=Window(Count("*"))).values_list("pk", "of_all")
+    keyed = list(counted[first : first + PER_PAGE])
+    if keyed:
+        paginator.count = keyed[0][1]
+    return [key for key, _count in keyed]
 
 
 def fetched(page: Page, rows: QuerySet[Any, Any]) -> list[Any]:

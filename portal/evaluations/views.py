@@ -23,20 +23,20 @@ from portal.organisations.acting import acting_for
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import may
-from portal.pagination import page_of
+from portal.pagination import counted_page
 from portal.usecase import Task, UseCase
 
 
 @require_GET
 def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
     """The evaluations that one may see, newest first."""
-    rows = Evaluation.objects.visible_to(request.user).for_list()
+    rows = Evaluation.objects.visible_to(request.user)
     if use_case is not None:
         rows = rows.of(use_case)
     status = request.GET.get("status", "")
     if status in Status.values:
         rows = rows.filter(status=status)
-    page = page_of(request, rows)
+    page = counted_page(request, rows, Evaluation.objects.for_list())
     context = {
         "use_case": use_case,
         "section": "results",

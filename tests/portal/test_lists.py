@@ -8,6 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from portal import pagination
+from portal.evaluations.models import Evaluation
 from portal.organisations import sharing
 from portal.organisations.roles import Role, Verb
 from tests import factories
@@ -122,3 +124,29 @@ def test_words_are_found_wherever_they_stand(person):
     ):
         page = client.get(address, {"q": words}).context["page"]
         assert [dataset.title for dataset in page] == expected, words
+
+
+def test_results_are_counted_and_cut_by_one_query(person, monkeypatch):
+    monkeypatch.setattr(pagination, "PER_PAGE", 2)
+    client = Client()
+    client.force_login(person)
+    address = reverse("all-evaluation-list")
+    assert client.get(address, {"page": 3}).context["page"].paginator.count == 0
+    dataset, version = fill(person, 3)
+    every = list(Evaluation.objects.visible_to(person))
+    assert len(every) == 3
+    with CaptureQueriesContext(connection) as captured:
+        first = client.get(address).context["page"]
+    assert sum("COUNT(*) OVER" in query["sql"] for query in captured) == 1
+    assert not any("SELECT COUNT(*) AS" in query["sql"] for query in captured)
+    assert list(first.object_list) == every[:2]
+    assert first.paginator.count == 3
+    for asked, number, shown in (
+        ("2", 2, every[2:]),
+        ("99", 2, every[2:]),
+        ("0", 1, every[:2]),
+        ("nonsense", 1, every[:2]),
+        ("9" * 5000, 1, every[:2]),
+    ):
+        page = client.get(address, {"page": asked}).context["page"]
+        assert (page.number, list(page.object_list)) == (number, shown), asked
