@@ -132,7 +132,7 @@ def test_results_are_counted_and_cut_by_one_query(person, monkeypatch):
     client.force_login(person)
     address = reverse("all-evaluation-list")
     assert client.get(address, {"page": 3}).context["page"].paginator.count == 0
-    dataset, version = fill(person, 3)
+    fill(person, 3)
     every = list(Evaluation.objects.visible_to(person))
     assert len(every) == 3
     with CaptureQueriesContext(connection) as captured:
