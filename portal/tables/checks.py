@@ -12,7 +12,7 @@ from portal.tables.csv_file import Batch
 from portal.tables.limits import MOST_SUBGROUPS, Limits
 from portal.tables.problems import SHOWN, Problem, TableRefused, gettext_noop, shown
 from portal.tables.schema import Column, Kind, TableSchema
-from portal.tables.values import parse
+from portal.tables.values import parse, without_repeats
 
 _WRONG_TYPE = {
     Kind.IDENTIFIER: gettext_noop("Column '{column}' must hold text or whole numbers"),
@@ -179,7 +179,8 @@ class Checker:
                     raise TableRefused([self._nul(series.name, (), 0)])
             if series.dtype != pl.String:
                 continue
-            longest = series.str.len_bytes().max()
+            different = without_repeats(series)
+            longest = different.str.len_bytes().max()
             if isinstance(longest, int) and longest > self.limits.text_bytes:
                 at = np.flatnonzero(
                     (series.str.len_bytes() > self.limits.text_bytes).fill_null(False).to_numpy()
@@ -187,8 +188,8 @@ class Checker:
                 rows = tuple(batch.rows[at[:SHOWN]].tolist())
                 raise TableRefused([self._long_text(series.name, rows, len(at))])
 
-            nul = series.str.contains("\0", literal=True).fill_null(False)
-            if nul.any():
+            if different.str.contains("\0", literal=True).any():
+                nul = series.str.contains("\0", literal=True).fill_null(False)
                 at = np.flatnonzero(nul.to_numpy())
                 rows = tuple(batch.rows[at[:SHOWN]].tolist())
                 raise TableRefused([self._nul(series.name, rows, len(at))])

@@ -61,12 +61,8 @@ class KeyHashes:
         values = self._sort()
         if not len(values):
             return np.zeros(len(wanted), dtype=bool)
-        # Rows of one person mostly follow each other, and one look is enough for all of them.
-        begins = np.ones(len(wanted), dtype=bool)
-        np.not_equal(wanted[1:], wanted[:-1], out=begins[1:])
-        asked = wanted[begins]
-        places = np.minimum(np.searchsorted(values, asked), len(values) - 1)
-        return (values[places] == asked)[np.cumsum(begins) - 1]
+        places = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
+        return values[places] == wanted
 
 
 def first_repeats(

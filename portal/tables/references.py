@@ -11,6 +11,7 @@ from portal.tables.csv_file import Batch
 from portal.tables.keys import KeyHashes, hashes, shown_key
 from portal.tables.problems import SHOWN, Problem, gettext_noop
 from portal.tables.schema import TableSchema
+from portal.tables.values import without_repeats
 
 
 class Reference:
@@ -50,6 +51,10 @@ class Reference:
         if not self.key or self.key_problems:
             return
         frame = batch.frame.select(self.key)
+        if len(self.key) == 1:
+            different = without_repeats(frame.to_series()).drop_nulls()
+            if self._keys.contain(hashes(different.to_frame())).all():
+                return
         complete = ~frame.select(pl.any_horizontal(pl.all().is_null())).to_series().to_numpy()
         at = (complete & ~self._keys.contain(hashes(frame))).nonzero()[0]
         self._count += len(at)

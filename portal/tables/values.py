@@ -131,10 +131,20 @@ def _parsed(source: pl.Series, values: pl.Series) -> Parsed:
     return Parsed(values, source.is_not_null() & values.is_null())
 
 
+def without_repeats(values: pl.Series) -> pl.Series:
+    """The values that differ from the row above; of a person's rows, which mostly follow each
+    other, one. Missing values at the top are left out."""
+    return values.filter(values.ne_missing(values.shift()))
+
+
 def _without_missing(text: pl.Series) -> pl.Series:
+    different = without_repeats(text)
+    if not (
+        (different.str.len_bytes() <= _LONGEST_MISSING).any()
+        or (different.str.strip_chars() != different).any()
+    ):
+        return text  # nothing to take away: the common case of an identifier
     text = text.str.strip_chars()
-    if not (text.str.len_bytes() <= _LONGEST_MISSING).any():
-        return text  # the common case of an identifier
     return text.set(text.is_in(MISSING), None)
 
 

@@ -99,8 +99,8 @@ def burden_curve(
     years = days / DAYS_PER_YEAR
     lowest = free.thresholds_within(BURDENS * years)
     # Thresholds between the same two levels raise the same alerts.
-    order = np.searchsorted(free.levels, thresholds)
-    levels = np.searchsorted(free.levels, np.nan_to_num(lowest, nan=np.inf))
+    order = free.levels.rank(thresholds)
+    levels = free.levels.rank(np.nan_to_num(lowest, nan=np.inf))
     first = np.searchsorted(order, levels)
     kept = first < thresholds.size
     burdens, chosen = BURDENS[kept], first[kept]

@@ -192,14 +192,18 @@ def told_thresholds(
     ndarray
         No other than the protocol's is a score that occurs: each lies between two.
     """
-    values = free.levels
-    places = np.searchsorted(values, wanted)
-    places = places[(places > 0) & (places < values.size)]
-    places = places[np.sort(np.unique(places, return_index=True)[1])]
-    own_place = int(np.searchsorted(values, own[0]))
-    places = places[places != own_place]
+    lower, upper = free.levels.below(wanted), free.levels.above(wanted)
+    inside = np.isfinite(lower) & np.isfinite(upper)
+    places = free.levels.rank(wanted[inside])
+    kept = np.sort(np.unique(places, return_index=True)[1])
+    kept = kept[places[kept] != free.levels.rank(np.asarray(own[0]))]
     between = np.asarray(
-        [halfway(float(values[place - 1]), float(values[place])) for place in places.tolist()]
+        [
+            halfway(low, high)
+            for low, high in zip(
+                lower[inside][kept].tolist(), upper[inside][kept].tolist(), strict=True
+            )
+        ]
     )
     every = np.concatenate(([own[0]], between))
     chosen = np.concatenate(([0], 1 + _roughly(free, between, smallest)))
@@ -266,17 +270,14 @@ def _by_patient(
 ) -> list[np.ndarray]:
     """Detected events, unexplained and explained alerts of each patient at each threshold."""
     event, low, high = free.detected_intervals
-    intervals, lost = free.intervals, free.is_unexplained
-    sources = (
-        (event_patient[event], low, high),
-        (row_patient[lost], intervals.low[lost], intervals.high[lost]),
-        (row_patient[~lost], intervals.low[~lost], intervals.high[~lost]),
-    )
+    # Only what starts at or above the lowest threshold counts.
+    used = np.flatnonzero(free.intervals.high >= thresholds[0])
+    lost = free.is_unexplained[used]
+    sources = [(event_patient[event], low, high)]
+    for rows in (used[lost], used[~lost]):
+        sources.append((row_patient[rows], free.intervals.low[rows], free.intervals.high[rows]))
     found = []
     for who, lows, highs in sources:
-        # Only what starts at or above the lowest threshold counts.
-        used = highs >= thresholds[0]
-        who, lows, highs = who[used], lows[used], highs[used]
         parts = [
             counts_by_patient(who, lows, highs, thresholds[at : at + _TOGETHER], patients)
             for at in range(0, thresholds.size, _TOGETHER)

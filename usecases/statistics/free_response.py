@@ -18,6 +18,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -197,6 +198,42 @@ class Points:
     alerts: np.ndarray
 
 
+@dataclass(frozen=True)
+class Levels:
+    """Numbers in several arrays, each ascending by itself."""
+
+    parts: list[np.ndarray]
+
+    def rank(self, thresholds: np.ndarray) -> np.ndarray:
+        """How many of them lie below each threshold, int64."""
+        return np.sum([np.searchsorted(part, thresholds) for part in self.parts], axis=0)
+
+    def below(self, thresholds: np.ndarray) -> np.ndarray:
+        """The largest below each threshold; minus infinity where there is none."""
+        found = np.full(np.shape(thresholds), -np.inf)
+        for part in self.parts:
+            place = np.searchsorted(part, thresholds)
+            inside = place > 0
+            found[inside] = np.maximum(found[inside], part[place[inside] - 1])
+        return found
+
+    def above(self, thresholds: np.ndarray) -> np.ndarray:
+        """The smallest at or above each threshold; infinity where there is none."""
+        return self._next(thresholds, "left")
+
+    def beyond(self, thresholds: np.ndarray) -> np.ndarray:
+        """The smallest above each threshold; infinity where there is none."""
+        return self._next(thresholds, "right")
+
+    def _next(self, thresholds: np.ndarray, side: Literal["left", "right"]) -> np.ndarray:
+        found = np.full(np.shape(thresholds), np.inf)
+        for part in self.parts:
+            place = np.searchsorted(part, thresholds, side=side)
+            inside = place < part.size
+            found[inside] = np.minimum(found[inside], part[place[inside]])
+        return found
+
+
 class FreeResponse:
     """Detected events and unexplained alerts as functions of the threshold.
 
@@ -253,26 +290,21 @@ class FreeResponse:
         # ``worst`` falls as thresholds rise; the last one beyond the limit is passed by.
         beyond = np.searchsorted(-worst, -np.asarray(limits, dtype=np.float64))
         lowest = np.where(beyond > 0, highs[np.maximum(beyond - 1, 0)], -np.inf)
-        following = np.full(lowest.size, np.inf)
-        for values in (self.unexplained.high, self.explained.high):
-            if values.size:
-                at = np.searchsorted(values, lowest, side="right")
-                next_one = np.append(values, np.inf)[at]
-                following = np.minimum(following, next_one)
+        following = Levels([self.unexplained.high, self.explained.high]).beyond(lowest)
         return np.where(np.isfinite(following), following, np.nan)
 
     @cached_property
-    def levels(self) -> np.ndarray:
-        """The different scores, and the recovery threshold, ascending.
+    def levels(self) -> Levels:
+        """The scores, and the recovery threshold.
 
         Thresholds above one of them and up to the next raise the same alerts.
         """
-        scores = sorted_values(self.monitoring.score)
-        first = np.ones(scores.size, dtype=bool)
-        np.not_equal(scores[1:], scores[:-1], out=first[1:])
-        if self.starts.recovery is None:
-            return scores[first]
-        return np.unique(np.append(scores[first], self.starts.recovery))
+        score, recovery = self.monitoring.score, self.starts.recovery
+        if recovery is not None:
+            return Levels([sorted_values(score), np.asarray([recovery])])
+        # Where alerts can start the scores are in order already.
+        rest = sorted_values(np.delete(score, self.intervals.row))
+        return Levels([self.unexplained.high, self.explained.high, rest])
 
     @cached_property
     def _worst(self) -> tuple[np.ndarray, np.ndarray]:
