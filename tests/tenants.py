@@ -142,6 +142,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
             for study in found
         ],
         "published": [here | {"slug": "none"}],
+        "news": [{"slug": "none"}],
         "organisations": [
             {
                 "slug": tenant.organisation.slug,
