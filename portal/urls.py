@@ -42,6 +42,7 @@ urlpatterns = [
         path("account/", include("portal.accounts.urls")),
         path("organisations/", include("portal.organisations.urls")),
         path("audit/", include("portal.audit.urls")),
+        path("design/", showcase.design, name="design"),
         path("news/", news.news_list, name="news-list"),
         path("news/feed.xml", news.news_feed, name="news-feed"),
         path("news/<slug:slug>/", news.news_detail, name="news-detail"),

@@ -32,9 +32,9 @@ NEWS = (
         date(2026, 11, 16),
         {
             "en": (
-                "Demonstration: one equation, nine hospitals, one answer",
-                "A risk equation for kidney failure was tried at sites in several countries under "
-                "one protocol, fixed beforehand. It ranks patients well nearly everywhere; how "
+                "Demonstration: one equation, four countries, one answer",
+                "A risk equation for kidney failure was tried at sites in four countries under one "
+                "protocol, fixed beforehand. It ranks patients well nearly everywhere; how "
                 "much it overstates their risk differs from site to site.\n\n"
                 "## What to look at\n\n"
                 "- the forest plot: each site with its interval, and all of them pooled\n"
@@ -43,9 +43,9 @@ NEWS = (
                 "The results are under [Results](/results/).",
             ),
             "fr": (
-                "Démonstration : une équation, neuf hôpitaux, une réponse",
+                "Démonstration : une équation, quatre pays, une réponse",
                 "Une équation de risque d’insuffisance rénale a été essayée sur des sites de "
-                "plusieurs pays selon un même protocole, fixé à l’avance. Elle classe bien les "
+                "quatre pays selon un même protocole, fixé à l’avance. Elle classe bien les "
                 "patients presque partout ; l’ampleur de la surestimation du risque varie d’un "
                 "site à l’autre.\n\n"
                 "## Ce qu’il faut regarder\n\n"
@@ -55,8 +55,8 @@ NEWS = (
                 "Les résultats se trouvent sous [Résultats](/fr/results/).",
             ),
             "da": (
-                "Demonstration: én ligning, ni hospitaler, ét svar",
-                "En risikoligning for nyresvigt er afprøvet på centre i flere lande efter én "
+                "Demonstration: én ligning, fire lande, ét svar",
+                "En risikoligning for nyresvigt er afprøvet på centre i fire lande efter én "
                 "protokol, som var fastlagt på forhånd. Den rangordner patienterne godt næsten "
                 "overalt; hvor meget den overvurderer risikoen, varierer fra center til center.\n\n"
                 "## Se især på\n\n"
@@ -122,7 +122,11 @@ NEWS = (
 MILESTONES = (
     (
         date(2026, 1, 1),
-        ("The project starts", "Le projet démarre", "Projektet begynder"),
+        (
+            "Demonstration: the project starts",
+            "Démonstration : le projet démarre",
+            "Demonstration: projektet begynder",
+        ),
         True,
     ),
     (

@@ -5,6 +5,7 @@ The rest of those pages are templates.
 
 from __future__ import annotations
 
+from html import unescape
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
@@ -124,8 +125,10 @@ class NewsText(models.Model):
 
     @property
     def summary(self) -> str:
-        """How it begins, without its marks."""
-        words = " ".join(strip_tags(self.html).split())
+        """Its first paragraph, or what fits of it, without its marks."""
+        html = rendered(self.body[: 4 * SUMMARY_LENGTH])
+        first = html.partition("<p>")[2].partition("</p>")[0] or html
+        words = " ".join(unescape(strip_tags(first)).split())
         return Truncator(words).chars(SUMMARY_LENGTH)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
+import re
+from datetime import UTC, datetime, time
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -17,6 +18,15 @@ from portal.pagination import page_of
 from portal.showcase.models import News
 
 IN_FEED = 20
+NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""Characters that XML cannot hold; they come along when something is pasted."""
+
+
+class NewsFeed(Atom1Feed):
+    """A feed that changes when its news do, and not while there are none."""
+
+    def latest_post_date(self) -> datetime:
+        return super().latest_post_date() if self.items else datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @require_safe
@@ -38,7 +48,7 @@ def news_detail(request: HttpRequest, slug: str) -> HttpResponse:
 def news_feed(request: HttpRequest) -> HttpResponse:
     """The newest as an Atom feed, in the language of its address."""
     language = get_language()
-    feed = Atom1Feed(
+    feed = NewsFeed(
         title=_("SHAIPED: news"),
         link=request.build_absolute_uri(reverse("news-list")),
         description="",
@@ -53,9 +63,9 @@ def news_feed(request: HttpRequest) -> HttpResponse:
             continue
         address = request.build_absolute_uri(item.get_absolute_url())
         feed.add_item(
-            title=item.text.title,
+            title=NOT_IN_XML.sub("", item.text.title),
             link=address,
-            description=item.text.html,
+            description=NOT_IN_XML.sub("", item.text.html),
             unique_id=address,
             pubdate=make_aware(datetime.combine(item.date, time.min)),
             updateddate=item.changed_at,

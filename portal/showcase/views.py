@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
 
@@ -15,6 +15,7 @@ from portal.evaluations.presentation import listed
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
 from portal.registry.models import Model
+from portal.showcase.design import SCHEMES, SPECIMENS, icons, samples, tokens
 from portal.showcase.models import HomeFigure, News
 from portal.studies import presentation as studies
 from portal.studies.models import Publication
@@ -120,3 +121,17 @@ def healthz(request: HttpRequest) -> HttpResponse:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+def design(request: HttpRequest) -> HttpResponse:
+    """Every token and component, light and dark side by side: for those who build the site."""
+    if not (request.user.is_active and request.user.is_staff):
+        raise Http404
+    context = {
+        "tokens": tokens(),
+        "icons": icons(),
+        "specimens": SPECIMENS,
+        "schemes": [samples(scheme) for scheme in SCHEMES],
+    }
+    return render(request, "showcase/design.html", context)

@@ -46,4 +46,5 @@ const followLogs = (root) => {
 followLogs(document);
 document.addEventListener("htmx:load", (event) => followLogs(event.detail.elt.parentElement ?? document));
 
-document.querySelector("[data-error-summary]")?.focus();
+// Those of the design system's page are shown, not told.
+document.querySelector("[data-error-summary]:not(.specimen *)")?.focus();

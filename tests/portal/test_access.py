@@ -304,6 +304,7 @@ MANAGERS_OWN = row(SIGN_IN, MISSING, MISSING, MISSING, DONE, MISSING, MISSING, M
 LEADS = row(SIGN_IN, *[FORBIDDEN] * 7, lead=OK)
 PLANS = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, FORBIDDEN, MISSING, MISSING, MISSING, lead=OK)
 RUNS = PLANS | dict.fromkeys(["named viewer", "named contributor", "named manager"], FORBIDDEN)
+STAFF_ALONE = dict.fromkeys(EVERYONE, MISSING) | {"administrator": OK}
 
 GET: dict[str, dict[str, Any]] = {
     "home": EVERYONE,
@@ -317,6 +318,7 @@ GET: dict[str, dict[str, Any]] = {
     "organisation-roles": EVERYONE,
     "organisation-detail": EVERYONE,
     "organisation-edit": PEOPLE,
+    "design": STAFF_ALONE,
     "news-list": EVERYONE,
     "news-detail": EVERYONE,
     "news-feed": EVERYONE,

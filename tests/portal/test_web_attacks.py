@@ -419,6 +419,7 @@ def test_pages_are_html_and_everything_else_is_a_file_with_a_plain_name(ours: Te
         "text/csv; charset=utf-8",
         "application/json",
         "text/plain",
+        "application/atom+xml; charset=utf-8",
     }
     assert len(kinds) >= 3
 

@@ -154,6 +154,30 @@ def test_the_feed_is_one_that_readers_of_feeds_take(language: str) -> None:
     assert ("français" if language == "fr" else "English") in summary.text
 
 
+@pytest.mark.django_db
+def test_a_feed_without_news_is_the_same_each_time() -> None:
+    first, second = (Client().get(reverse("news-feed")).content for _ in range(2))
+    assert first == second
+    root = ElementTree.fromstring(first)  # noqa: S314
+    assert root.findtext(f"{ATOM}updated") == "1970-01-01T00:00:00+00:00"
+
+
+@pytest.mark.django_db
+def test_what_was_pasted_with_a_control_character_does_not_break_the_feed() -> None:
+    factories.a_news_item(en="Pasted\x0b and \x1f torn.")
+    root = ElementTree.fromstring(Client().get(reverse("news-feed")).content)  # noqa: S314
+    assert "Pasted and  torn." in root.findtext(f"{ATOM}entry/{ATOM}summary")
+
+
+def test_a_summary_is_the_first_paragraph_in_plain_words() -> None:
+    text = NewsText(body="## Heading\n\nOne & **two** < [three](/x).\n\nMore.")
+    assert text.summary == "One & two < three."
+    long = NewsText(body="word " * 200)
+    assert len(long.summary) <= 240
+    assert long.summary.endswith("…")
+    assert NewsText(body="- only\n- a list").summary == "only a list"
+
+
 def form(*texts: tuple[str, str], status: str = "published", initial: int = 0) -> dict[str, str]:
     data = {
         "slug": "something-new", "date": "2026-11-01", "status": status,
