@@ -87,13 +87,12 @@ def glance(task: Task, evaluations: Iterable[Evaluation]) -> Glance | None:
         drawn = drawn_row(_site(evaluation), count(people), estimate, measure, axis)
         group = versions.setdefault(version.pk, VersionLines(version, []))
         group.lines.append(SiteLine(evaluation, colour, drawn))
-    inside = measure.reference is not None and axis.low < measure.reference < axis.high
     return Glance(
         measure,
         task.counted,
         sorted(versions.values(), key=lambda group: group.version.created_at, reverse=True),
         tick_marks(axis, measure),
-        axis.at(measure.reference) if inside else "",
+        axis.line(measure.reference),
     )
 
 

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from portal.result import Pooled
@@ -24,6 +26,11 @@ class Axis:
 
     low: float
     high: float
+
+    def line(self, reference: float | None) -> str:
+        """Where the line of a reference value stands; "" where it would be at an end or beyond."""
+        inside = reference is not None and self.low < reference < self.high
+        return self.at(reference) if inside else ""
 
     def holds(self, value: float) -> bool:
         return self.low <= value <= self.high
@@ -102,6 +109,38 @@ class DrawnRow:
     prediction_left: str = ""
     prediction_right: str = ""
     prediction_text: str = ""
+    reference: str = ""
+    """Where the line stands that all rows share."""
+
+    def marks(self) -> SafeString:
+        """Its SVG: drawn here, as a page has hundreds of them and templates take their time."""
+        drawn = []
+        if self.reference:
+            drawn.append(format_html(_REFERENCE, self.reference, self.reference))
+        if self.prediction_left:
+            drawn.append(format_html(_PREDICTION, self.prediction_left, self.prediction_right))
+        if self.beyond_left:
+            drawn.append(_BEYOND_LEFT)
+        if self.beyond_right:
+            drawn.append(_BEYOND_RIGHT)
+        if self.left:
+            drawn.append(format_html(_WHISKER, self.left, self.right))
+        if self.mark:
+            drawn.append(format_html(_MARK, self.mark, _DIAMOND if self.pooled else _SQUARE))
+        return SafeString("".join(drawn))
+
+
+_REFERENCE = '<line class="reference" x1="{}" x2="{}" y1="0" y2="100%"/>'
+_PREDICTION = '<line class="prediction" x1="{}" x2="{}" y1="50%" y2="50%"/>'
+_WHISKER = '<line class="whisker" x1="{}" x2="{}" y1="50%" y2="50%"/>'
+_MARK = '<svg x="{}" y="50%" width="1" height="1" overflow="visible">{}</svg>'
+_DIAMOND = SafeString('<path class="diamond" d="M-7 0 0-7 7 0 0 7z"/>')
+_SQUARE = SafeString('<rect class="square" x="-5" y="-5" width="10" height="10"/>')
+_ARROW = (
+    '<svg x="{}" y="50%" width="1" height="1" overflow="visible"><path class="arrow" d="{}"/></svg>'
+)
+_BEYOND_LEFT = format_html(_ARROW, "0", "M6-5 0 0 6 5")
+_BEYOND_RIGHT = format_html(_ARROW, "100%", "M-6-5 0 0-6 5")
 
 
 def drawn_row(
@@ -112,8 +151,9 @@ def drawn_row(
     axis: Axis,
     *,
     pooled: bool = False,
+    reference: str = "",
 ) -> DrawnRow:
-    """The marks and words of one estimate."""
+    """The marks and words of one estimate, on ``axis`` with a line at ``reference``."""
     text = ""
     if estimate.value is not None:
         text = measured(estimate.value, measure)
@@ -141,6 +181,7 @@ def drawn_row(
         prediction_left=axis.at(prediction[0]) if prediction else "",
         prediction_right=axis.at(prediction[1]) if prediction else "",
         prediction_text=_span(prediction, measure) if prediction else "",
+        reference=reference,
     )
 
 

@@ -17,7 +17,8 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from portal.showcase.drawing import Axis, axis_of, drawn_row, tick_marks
+from portal.result import Pooled
+from portal.showcase.drawing import Axis, DrawnRow, axis_of, drawn_row, tick_marks
 from portal.showcase.europe import COLUMNS, ROWS, TILES
 from portal.showcase.languages import Version, alternates, versions_of
 from portal.showcase.models import Milestone
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from django.utils.safestring import SafeString
 
     from portal.figures import Forest
+    from portal.result import Estimate
     from portal.showcase.explorer import Explored
     from portal.showcase.numbers import Interval
     from portal.usecase import Measure
@@ -117,13 +119,11 @@ def interval_bar(estimate: Interval, measure: Measure) -> dict[str, str]:
     if estimate.lower is not None and estimate.upper is not None:
         reach = axis.share(estimate.upper) - axis.share(estimate.lower)
         width = f"{coordinate(max(reach, 0.5))}%"
-    reference = measure.reference
-    shown = reference is not None and axis.low < reference < axis.high
     return {
         "value": axis.at(estimate.value),
         "left": axis.at(estimate.lower),
         "width": width,
-        "reference": axis.at(reference) if shown else "",
+        "reference": axis.line(measure.reference),
     }
 
 
@@ -147,29 +147,26 @@ def forest_plot(
         Names the table for those who do not see it.
     """
     axis = Axis(forest.low, forest.high)
-    rows = [drawn_row(row.name, count(row.n), row.estimate, measure, axis) for row in forest.rows]
+    reference = axis.line(measure.reference)
+
+    def drawn(label: str, people: str, estimate: Estimate | Pooled) -> DrawnRow:
+        is_pooled = isinstance(estimate, Pooled)
+        return drawn_row(
+            label, people, estimate, measure, axis, pooled=is_pooled, reference=reference
+        )
+
+    rows = [drawn(row.name, count(row.n), row.estimate) for row in forest.rows]
     if forest.overall is not None:
         everyone = sum(row.n for row in forest.rows if row.n is not None)
         whole = all(row.n is not None for row in forest.rows)
         rows.append(
-            drawn_row(
-                _("Everyone together"),
-                number(everyone) if whole else "",
-                forest.overall,
-                measure,
-                axis,
-            )
+            drawn(_("Everyone together"), number(everyone) if whole else "", forest.overall)
         )
     if forest.pooled is not None:
-        rows.append(
-            drawn_row(_("Pooled over sites"), "", forest.pooled, measure, axis, pooled=True)
-        )
-    reference = measure.reference
-    inside = reference is not None and axis.low < reference < axis.high
+        rows.append(drawn(_("Pooled over sites"), "", forest.pooled))
     return {
         "rows": rows,
         "ticks": tick_marks(axis, measure),
-        "reference": axis.at(reference) if inside else "",
         "name_head": name_head or _("Site"),
         "count_head": count_head,
         "value_head": _(measure.label),
