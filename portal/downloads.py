@@ -1,4 +1,4 @@
-"""Files that pages give: CSV that no spreadsheet takes for formulas, JSON byte for byte."""
+"""Files that pages give: CSV that no spreadsheet takes for formulas, JSON byte for byte, BibTeX."""
 
 from __future__ import annotations
 
@@ -23,4 +23,11 @@ def json_file(name: str, content: bytes) -> HttpResponse:
     """A document as ``<name>.json``, exactly as it is stored."""
     response = HttpResponse(content, content_type="application/json")
     response["Content-Disposition"] = f'attachment; filename="{name}.json"'
+    return response
+
+
+def bibtex_file(name: str, text: str) -> HttpResponse:
+    """Entries for a bibliography as ``<name>.bib``."""
+    response = HttpResponse(text, content_type="application/x-bibtex; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}.bib"'
     return response

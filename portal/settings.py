@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",
+    "django.contrib.sitemaps",
     "django.contrib.staticfiles",
     "django.forms",
     "allauth",
@@ -217,6 +218,8 @@ EMAIL_USE_TLS = mail.starttls
 EMAIL_USE_SSL = mail.tls
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("EMAIL_FROM") or f"SHAIPED <no-reply@{ALLOWED_HOSTS[0]}>"
+CONTACT_EMAIL = os.environ.get("CONTACT_EMAIL", "")
+"""Whom the pages on accessibility and privacy name; empty: the coordinating partners."""
 
 # API
 KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - names a model

@@ -13,8 +13,10 @@ from portal.catalogue import views as catalogue
 from portal.converters import UseCaseConverter, VersionConverter
 from portal.evaluations import views as evaluations
 from portal.registry import views as registry
-from portal.showcase import news
+from portal.showcase import help as help_pages
+from portal.showcase import indexing, news, pages
 from portal.showcase import views as showcase
+from portal.studies import public as studies
 
 register_converter(UseCaseConverter, "use_case")
 register_converter(VersionConverter, "version")
@@ -31,10 +33,20 @@ in_a_use_case: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("healthz", showcase.healthz, name="healthz"),
+    path("robots.txt", indexing.robots, name="robots"),
+    path("sitemap.xml", indexing.sitemap, name="sitemap"),
     path("api/v1/", include("portal.api.urls")),
     path("account/providers/", include("portal.accounts.provider_urls")),
     *i18n_patterns(
         path("", showcase.home, name="home"),
+        path("about/", pages.about, name="about"),
+        path("how-access-works/", pages.access_explained, name="access-explained"),
+        path("accessibility/", pages.accessibility, name="accessibility"),
+        path("privacy/", pages.privacy, name="privacy"),
+        path("help/", help_pages.help_index, name="help"),
+        path("help/tables/", help_pages.help_tables, name="help-tables"),
+        path("help/measures/", help_pages.help_measures, name="help-measures"),
+        path("published/", studies.publication_list, name="publication-list"),
         path("datasets/", catalogue.dataset_list, name="all-dataset-list"),
         path("models/", registry.model_list, name="all-model-list"),
         path("results/", evaluations.evaluation_list, name="all-evaluation-list"),

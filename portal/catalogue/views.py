@@ -38,6 +38,7 @@ from portal.organisations.share_page import share_page
 from portal.organisations.sharing import shared_with, verbs_allowed
 from portal.pagination import fetched, page_of, sort_of, words_of
 from portal.registry.models import ModelVersion
+from portal.showcase.structured import dataset_data
 from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
 
@@ -121,6 +122,9 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         "rows": [listed(evaluation) for evaluation in evaluations],
         "sees": sees,
         "shared_with": shared_with(dataset) if sees else [],
+        "structured": dataset_data(dataset, request.build_absolute_uri)
+        if dataset.is_public
+        else None,
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
         **dictionary,
     }

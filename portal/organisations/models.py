@@ -48,6 +48,13 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
             found = found.filter(models.Q(name__icontains=word) | models.Q(country__iexact=word))
         return found
 
+    def places(self) -> dict[str, list[str]]:
+        """The names of organisations by the code of their country, for the map."""
+        found: dict[str, list[str]] = {}
+        for country, name in self.order_by("name").values_list("country", "name"):
+            found.setdefault(country, []).append(name)
+        return found
+
     def where_may(self, user: User | AnonymousUser, duty: Duty) -> Self:
         """Organisations in which ``user`` may do what the table of roles calls ``duty``."""
         return self.where_member(user, lowest_role(duty))

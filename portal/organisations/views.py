@@ -15,6 +15,7 @@ from portal.organisations.models import Membership, Organisation
 from portal.organisations.roles import MAY, ConsortiumRole, Duty, Role, SiteRole, Verb
 from portal.pagination import page_of, words_of
 from portal.registry.models import Model
+from portal.showcase.structured import organisation_data
 
 SHOWN = 6
 """Datasets and models on an organisation's page; the lists hold the rest."""
@@ -44,6 +45,7 @@ def organisation_list(request: HttpRequest) -> HttpResponse:
     rows = Organisation.objects.matching(words).filter(**chosen)
     context = {
         "section": "organisations",
+        "places": Organisation.objects.places(),
         "form": form,
         "words": words,
         "is_filtered": bool(words or chosen),
@@ -84,6 +86,7 @@ def organisation_detail(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "section": "organisations",
         "organisation": organisation,
+        "structured": organisation_data(organisation, request.build_absolute_uri),
         "datasets": datasets[:SHOWN],
         "models": models[:SHOWN],
         "is_mine": mine,

@@ -42,6 +42,12 @@ def versions_of(request: HttpRequest) -> list[Version]:
     ]
 
 
+def canonical(request: HttpRequest) -> str:
+    """The page's whole address in the language that is shown, without what only arranges it."""
+    shown = next(version for version in versions_of(request) if version.is_shown)
+    return request.build_absolute_uri(shown.url.partition("?")[0])
+
+
 def alternates(request: HttpRequest) -> list[tuple[str, str]]:
     """The languages of a page with its whole address in each, for those who index the site."""
     if request.resolver_match is None:

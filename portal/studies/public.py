@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from django.views.decorators.http import require_GET, require_http_methods
 
 from portal.accounts.people import signed_in
-from portal.downloads import csv_file, json_file
+from portal.downloads import bibtex_file, csv_file, json_file
+from portal.facets import filtered
 from portal.htmx import wants_fragment
+from portal.pagination import page_of, words_of
 from portal.studies import presentation, publishing, tabular
+from portal.studies.citation import bibtex, citation
+from portal.studies.facets import publication_facets
 from portal.studies.forms import NoticeForm
 from portal.studies.models import Publication
 from portal.studies.report import Report
+from portal.studies.structured import publication_data
 from portal.usecase import UseCase
 
 
@@ -31,16 +38,40 @@ def _report(publication: Publication) -> Report:
     return Report.model_validate_json(bytes(publication.content))
 
 
+def _address(request: HttpRequest, publication: Publication) -> str:
+    """Where it stays: the address without a language, whichever one it is read in."""
+    with override(settings.LANGUAGE_CODE):
+        return request.build_absolute_uri(publication.get_absolute_url())
+
+
+@require_GET
+def publication_list(request: HttpRequest) -> HttpResponse:
+    """What has been published, in all use cases."""
+    words = words_of(request)
+    found = filtered(request, Publication.objects.matching(words), publication_facets())
+    rows: Any = found.rows
+    context = {
+        "section": "published",
+        "words": words,
+        "found": found,
+        "page": page_of(request, rows.newest(), total=found.total),
+    }
+    return render(request, "studies/publication_list.html", context)
+
+
 @require_GET
 def publication_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
     """What a published study found."""
     publication = _publication(use_case, slug)
     report = _report(publication)
+    address = _address(request, publication)
     context: dict[str, Any] = {
         "use_case": use_case,
         "section": "studies",
         "publication": publication,
-        "address": request.build_absolute_uri(publication.get_absolute_url()),
+        "citation": citation(publication, report, address),
+        "bibtex": bibtex(publication, report, address),
+        "structured": publication_data(publication, report, request.build_absolute_uri),
         "may_manage": publication.study.is_coordinated_by(request.user),
         **presentation.page_context(report, request.GET.get("measure")),
     }
@@ -53,6 +84,14 @@ def publication_detail(request: HttpRequest, use_case: UseCase, slug: str) -> Ht
 def publication_report(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
     """The report, byte for byte as it was published."""
     return json_file(slug, bytes(_publication(use_case, slug).content))
+
+
+@require_GET
+def publication_citation(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """The study as an entry for BibTeX."""
+    publication = _publication(use_case, slug)
+    entry = bibtex(publication, _report(publication), _address(request, publication))
+    return bibtex_file(slug, entry)
 
 
 @require_GET

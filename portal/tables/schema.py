@@ -35,6 +35,8 @@ class Column:
     allowed: tuple[int | str, ...] = ()
     every_allowed: bool = False
     """Whether each allowed value must occur: an outcome that never differs cannot be evaluated."""
+    examples: tuple[str, ...] = ()
+    """Values for the example that shows how to prepare the table, where the kind gives none."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
+from django.utils.translation import override
 from playwright.sync_api import BrowserContext, Page
 
 from portal.accounts.models import User
@@ -16,7 +17,10 @@ from portal.catalogue.models import Upload
 from portal.evaluations.actions import cancel_evaluation, fail_evaluation
 from portal.evaluations.models import Evaluation
 from portal.organisations.roles import Role
-from tests import factories
+from portal.organisations.sharing import set_public
+from portal.showcase.indexing import PAGES
+from portal.studies.publishing import add_notice, publish_study
+from tests import factories, studies
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -137,11 +141,36 @@ def test_every_page_of_a_manager_is_whole_at_every_width_and_accessible(
     assert visit(page, found) == {}
 
 
-def test_every_page_of_a_visitor_is_whole_at_every_width_and_accessible(page: Page) -> None:
-    factories.an_organisation("A hospital with a name that is longer than a phone is wide")
-    names = ("home", "sign-in", "all-dataset-list", "all-model-list", "all-evaluation-list")
-    found = {name: reverse(name) for name in names}
+def published(by: User) -> dict[str, str]:
+    """Two published studies, one of them retracted, and a dataset that everybody may read."""
+    partners = studies.partners(versions=2, sites=2)
+    found = {}
+    for name in ("publication", "retracted publication"):
+        study = studies.a_finished_study(partners, failures=1)
+        publication = publish_study(study=study, by=partners.coordinator)
+        found[name] = publication.get_absolute_url()
+    add_notice(publication=publication, kind="retraction", text="Wrong.", by=partners.coordinator)
+    dataset = factories.a_dataset(by)
+    set_public(obj=dataset, public=True, by=by)
+    return found | {"public dataset": dataset.get_absolute_url()}
+
+
+def test_every_page_of_a_visitor_is_whole_at_every_width_and_accessible(
+    page: Page, media: object
+) -> None:
+    organisation = factories.an_organisation(
+        "A hospital with a name that is longer than a phone is wide"
+    )
+    person = factories.a_person(organisation, Role.MANAGER)
+    found = published(person) | {name: reverse(name) for name in ("sign-in", *PAGES)}
+    found["every result"] = reverse("all-evaluation-list")
+    found["no study found"] = reverse("publication-list") + "?q=nothing-like-it"
     found["overview"] = reverse("use-case-overview", kwargs={"use_case": "ckd"})
+    found["partner"] = organisation.get_absolute_url()
+    for name in ("about", "access-explained", "help-tables", "help-measures", "privacy"):
+        for language in ("fr", "da"):
+            with override(language):
+                found[f"{name}: {language}"] = reverse(name)
     assert visit(page, found) == {}
 
 

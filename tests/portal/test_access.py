@@ -104,6 +104,7 @@ class World:
             "token-revoke": {"digest": self.token},
             "invitation-accept": {"token": self.invitation_token},
             "audit-history": {"kind": "catalogue.dataset", "pk": str(self.dataset.pk)},
+            "publication-list": {},
             "dataset-list": here,
             "dataset-create": here,
             "model-list": here,
@@ -309,6 +310,16 @@ STAFF_ALONE = dict.fromkeys(EVERYONE, MISSING) | {"administrator": OK}
 GET: dict[str, dict[str, Any]] = {
     "home": EVERYONE,
     "healthz": EVERYONE,
+    "robots": EVERYONE,
+    "sitemap": EVERYONE,
+    "about": EVERYONE,
+    "access-explained": EVERYONE,
+    "accessibility": EVERYONE,
+    "privacy": EVERYONE,
+    "help": EVERYONE,
+    "help-tables": EVERYONE,
+    "help-measures": EVERYONE,
+    "publication-list": EVERYONE,
     "sign-in": EVERYONE,
     "all-dataset-list": EVERYONE,
     "all-model-list": EVERYONE,
@@ -416,6 +427,7 @@ GET: dict[str, dict[str, Any]] = {
     "publication-estimates": EVERYONE,
     "publication-pooled": EVERYONE,
     "publication-report": EVERYONE,
+    "publication-citation": EVERYONE,
     "publication-notice": LEADS,
 }
 
@@ -531,7 +543,7 @@ def client_of(person: User | None) -> Client:
     return client
 
 
-READ_AS_DATA = ("healthz", "news-feed")
+READ_AS_DATA = ("healthz", "news-feed", "robots", "sitemap")
 """What answers with other than a page and is no file of anybody's data."""
 
 

@@ -26,6 +26,8 @@ LISTS = {
     "use-case-overview": {"use_case": "ckd"},
     "home": {},
     "organisation-list": {},
+    "publication-list": {},
+    "sitemap": {},
     "my-work": {},
     "news-list": {},
     "news-feed": {},

@@ -34,6 +34,7 @@ EVENTS = TableSchema(
             Kind.CATEGORY,
             gettext_noop("Type of the event ('death' ends follow-up)"),
             required=False,
+            examples=("hospitalisation", DEATH),
         ),
     ),
     key=("patient_id", "date", "type"),

@@ -6,13 +6,17 @@ attributes; a number that a browser parses is never localised, one that a person
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.template.base import NodeList
+from django.template.loader_tags import BlockNode
 from django.templatetags.static import static
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
@@ -20,7 +24,7 @@ from django.utils.translation import gettext_noop
 from portal.result import Pooled
 from portal.showcase.drawing import Axis, DrawnRow, axis_of, drawn_row, tick_marks
 from portal.showcase.europe import COLUMNS, ROWS, TILES
-from portal.showcase.languages import Version, alternates, versions_of
+from portal.showcase.languages import Version, alternates, canonical, versions_of
 from portal.showcase.models import Milestone
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
 
@@ -101,6 +105,37 @@ def alternate_links(context: Context) -> SafeString:
     """What tells search engines of the page's other languages."""
     found = alternates(context["request"]) if "request" in context else []
     return format_html_join("\n    ", '<link rel="alternate" hreflang="{}" href="{}">', found)
+
+
+@register.simple_tag(takes_context=True)
+def canonical_address(context: Context) -> str:
+    """The one address of the page in its language; "" where there is no page."""
+    request = context.get("request")
+    return canonical(request) if request and request.resolver_match else ""
+
+
+@register.simple_tag(takes_context=True)
+def static_address(context: Context, path: str) -> str:
+    """The whole address of a static file, for those who read the page elsewhere."""
+    address: str = context["request"].build_absolute_uri(static(path))
+    return address
+
+
+@register.simple_tag(takes_context=True)
+def said_in(context: Context, name: str) -> str:
+    """What the page's block ``name`` holds, once more: a template has each block only once."""
+    return BlockNode(name, NodeList()).render(context)
+
+
+@register.simple_tag
+def structured_data(data: Mapping[str, Any] | None) -> SafeString | str:
+    """What the page says of itself to those who index it; "" for nothing."""
+    if not data:
+        return ""
+    text = json.dumps(data, ensure_ascii=False)
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return format_html('<script type="application/ld+json">{}</script>', mark_safe(text))  # noqa: S308 - escaped above
 
 
 @register.filter

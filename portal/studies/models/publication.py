@@ -21,6 +21,18 @@ class PublicationQuerySet(models.QuerySet["Publication"]):
     def of(self, use_case: UseCase) -> Self:
         return self.filter(use_case=use_case.slug)
 
+    def matching(self, words: str) -> Self:
+        """Those in whose title, finding, models or coordinator each of the words stands."""
+        found = self
+        for word in words.split():
+            found = found.filter(
+                models.Q(title__icontains=word)
+                | models.Q(finding__icontains=word)
+                | models.Q(summary__models__icontains=word)
+                | models.Q(summary__coordinated_by__icontains=word)
+            )
+        return found
+
     def newest(self) -> Self:
         """For lists, the newest first: with their notices, without their content."""
         return self.defer("content").prefetch_related("notices").order_by("-published_at", "-id")
