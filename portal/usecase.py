@@ -281,7 +281,7 @@ class Task:
     overlays: tuple[Overlay, ...] = ()
     """What the comparison of several results draws."""
     cases: CaseView | None = None
-    curves: Mapping[str, str] = field(default_factory=dict)
+    curves: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Keys of ``Result.curves`` and what each is called over its table."""
     at: tuple[At, ...] = ()
     """What measures are taken at, in words; what is missing here is shown as it is."""
