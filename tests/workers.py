@@ -36,7 +36,7 @@ def database_url() -> str:
     return f"postgresql://{login}@/{database['NAME']}?{query}"
 
 
-def eventually(condition: Callable[[], object], what: str, *, seconds: float = 40) -> None:
+def eventually(condition: Callable[[], object], what: str, *, seconds: float = 90) -> None:
     """Wait until ``condition`` holds."""
     until = time.monotonic() + seconds
     while not condition():
