@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from django.contrib.messages.storage.base import Message
 from django.contrib.postgres.forms import IntegerRangeField
 from django.contrib.staticfiles import finders
 from django.core.paginator import Paginator
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -35,6 +34,8 @@ from portal.showcase.templatetags.components import JOB_STATES
 from portal.usecase import Explorer, Followed, Measure, UseCase, use_cases
 
 SCHEMES = ("light", "dark")
+SHOWN_AT = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+"""Any moment will do, but the same one, so that the page stays the same."""
 
 PAIR = re.compile(r"light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")
 TOKEN = re.compile(r"--([\w-]+): ([^;]+);")
@@ -276,7 +277,7 @@ def _lines() -> list[dict[str, Any]]:
                 "model_version": "KFRE 1.1.0",
                 "dataset": {"title": _("Dataset"), "is_synthetic": True},
                 "organisation": "Aarhus",
-                "created_at": timezone.now() - timedelta(hours=3),
+                "created_at": SHOWN_AT,
                 "failure": failures.get(status, ""),
                 "percent": 40,
             },
@@ -363,7 +364,7 @@ def samples(scheme: str) -> dict[str, Any]:
         "found": _filtered(scheme),
         "sorts": [("newest", _("Title")), ("name", _("Name"))],
         "places": {"DK": [names[0]], "FR": [names[1]], "NL": ["Erasmus MC"]},
-        "now": timezone.now() - timedelta(minutes=5),
+        "now": SHOWN_AT,
         "milestones": [
             Milestone(date=date(2026, 1, 1), title=_("Done"), is_done=True),
             Milestone(date=date(2027, 9, 1), title=_("Planned")),

@@ -420,6 +420,9 @@ def test_pages_are_html_and_everything_else_is_a_file_with_a_plain_name(ours: Te
         "application/json",
         "text/plain",
         "application/atom+xml; charset=utf-8",
+        "application/x-bibtex; charset=utf-8",
+        "application/xml",
+        "text/plain; charset=utf-8",
     }
     assert len(kinds) >= 3
 
