@@ -23,10 +23,10 @@ define install
 		cp $(1) $(2); }
 endef
 
-.PHONY: help demo test check lock bench messages clean environment runtime development
+.PHONY: help demo test check lock bench screenshots messages clean environment runtime development
 
 help: ## List the commands
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: runtime ## Start the demonstration on http://127.0.0.1:8000/ (make demo PORT=8001 for another port)
 	@PORT="$(PORT)" exec $(RUN) -m portal.demo
@@ -44,6 +44,9 @@ check: development ## Check style, types, templates, migrations and the producti
 
 bench: development ## Measure speed and memory against other libraries
 	@DEBUG=1 $(RUN) -m tests.bench $(ARGS)
+
+screenshots: development ## Take pictures of the demonstration into .local/screenshots (ARGS=--readme renews the README's)
+	@DEBUG=1 PORT="$(PORT)" $(RUN) -m tests.screenshots $(ARGS)
 
 lock: development ## Write the lock files anew (UPGRADE=1 takes the newest versions)
 	$(COMPILE) pyproject.toml -o requirements.lock
