@@ -276,7 +276,7 @@ def test_no_form_takes_what_belongs_to_another_organisation(ours: Tenant, theirs
                         with transaction.atomic():
                             text = text_of(client.post(address, {name: key}))
                             transaction.set_rollback(True)
-                        answers.append(text.replace(f'"{key}"', '"…"'))
+                        answers.append(re.sub(rf"(?<!\d)({pk}|{pk + 10**7})(?!\d)", "…", text))
                     if answers[0] != answers[1]:
                         told[address, name] = answers
     assert told == {}
