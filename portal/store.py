@@ -51,7 +51,7 @@ def local_file(name: str) -> Iterator[Path]:
     """A path on this machine to a stored file, fetched first where files are kept elsewhere."""
     try:
         here = Path(default_storage.path(name))
-    except NotImplementedError:  # Django's word for a storage that is not on this machine
+    except NotImplementedError:  # what Storage.path() is documented to raise without local paths
         here = None
     if here is not None:
         yield here
