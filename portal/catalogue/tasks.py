@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-import traceback
 from pathlib import Path
 
 from django.conf import settings
@@ -17,11 +16,9 @@ from portal.catalogue import actions
 from portal.catalogue.models import Upload
 from portal.celery import app
 from portal.jobs import shutdown
-from portal.jobs.child import ChildFailed, ChildRefused
-from portal.jobs.models import StaleWorkerError
+from portal.jobs.ending import JobFailedError, ended
 from portal.jobs.running import (
     HeldJob,
-    WorkerStoppingError,
     patiently,
     table_limits,
     worker_name,
@@ -43,43 +40,35 @@ def run_upload(pk: int) -> None:
     upload = patiently(lambda: Upload.objects.claim(pk, worker=worker_name()))
     if upload is None:
         return
-    try:
-        _convert(upload)
-    except StaleWorkerError:
-        logger.info("Upload %s was cancelled or taken over; its work here is dropped.", pk)
-    except WorkerStoppingError:
-        if patiently(lambda: Upload.objects.hand_back(upload)):
-            wake(run_upload, pk)
-    except _NoLongerAllowed as ended:
-        _fail(upload, str(ended))
-    except (ChildFailed, ChildRefused) as failure:
-        _fail(upload, failure.message, getattr(failure, "detail", ""))
-    except FileNotFoundError as error:
-        _fail(
-            upload,
-            _("The uploaded file, or a table that it refers to, is no longer stored. Upload the "
-              "tables of the dataset again, the one that is referred to first."),
-            str(error),
-        )  # fmt: skip
-    except Exception:
-        logger.exception("Upload %s failed.", pk)
-        _fail(
-            upload,
-            _("The site failed to read the file, which is its own fault. Try again; if it happens "
-              "again, tell the site's administrator."),
-            traceback.format_exc(),
-        )  # fmt: skip
+    with ended(
+        upload,
+        hand_back=lambda: _hand_back(upload),
+        fail=lambda sentence, detail: actions.fail_upload(
+            upload=upload, sentence=sentence, detail=detail
+        ),
+        own_fault=_("The site failed to read the file, which is its own fault. Try again; if it "
+                    "happens again, tell the site's administrator."),
+    ):  # fmt: skip
+        try:
+            _convert(upload)
+        except FileNotFoundError as error:
+            raise JobFailedError(
+                _("The uploaded file, or a table that it refers to, is no longer stored. Upload "
+                  "the tables of the dataset again, the one that is referred to first."),
+                str(error),
+            ) from error  # fmt: skip
 
 
-class _NoLongerAllowed(Exception):  # noqa: N818 - a sentence for the people of the dataset
-    pass
+def _hand_back(upload: Upload) -> None:
+    if Upload.objects.hand_back(upload):
+        wake(run_upload, upload.pk)
 
 
 def _check_rights(upload: Upload) -> None:
     """Nothing is read, or kept, of whom may no longer change the dataset."""
     person = get_user_model().objects.get(pk=upload.created_by_id)
     if not may(person, Verb.CHANGE, upload.dataset):
-        raise _NoLongerAllowed(
+        raise JobFailedError(
             _("%(person)s may no longer upload tables of this dataset. Another contributor of its "
               "holder may upload the file.") % {"person": person}
         )  # fmt: skip
@@ -120,8 +109,3 @@ def _convert(upload: Upload) -> None:
         patiently(lambda: _check_rights(upload))
         with held_job.kept_alive():
             patiently(lambda: actions.accept_upload(upload=upload, path=destination, reply=reply))
-
-
-def _fail(upload: Upload, sentence: str, detail: str = "") -> None:
-    with contextlib.suppress(StaleWorkerError):
-        patiently(lambda: actions.fail_upload(upload=upload, sentence=sentence, detail=detail))

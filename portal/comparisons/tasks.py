@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-import traceback
 from pathlib import Path
 
 from django.conf import settings
@@ -16,13 +15,11 @@ from portal.comparisons import actions
 from portal.comparisons.models import Comparison, StoredComparison
 from portal.comparisons.pairing import output_of, reference_tables
 from portal.evaluations.actions import standing_reasons
-from portal.evaluations.inputs import JobFailedError, fetch, score
+from portal.evaluations.inputs import fetch, score
 from portal.jobs import shutdown
-from portal.jobs.child import ChildFailed, ChildRefused
-from portal.jobs.models import StaleWorkerError
+from portal.jobs.ending import JobFailedError, ended
 from portal.jobs.running import (
     HeldJob,
-    WorkerStoppingError,
     patiently,
     table_limits,
     worker_name,
@@ -48,28 +45,20 @@ def run_comparison(pk: int) -> None:
     if comparison is None:
         return
     held = comparison
-    try:
+    with ended(
+        held,
+        hand_back=lambda: actions.hand_back(comparison=held),
+        fail=lambda sentence, detail: actions.fail_comparison(
+            comparison=held, sentence=sentence, detail=detail
+        ),
+        own_fault=_("The site failed to run the comparison, which is its own fault. Try again; if "
+                    "it happens again, tell the site's administrator."),
+    ):  # fmt: skip
         _check_rights(held)
         stored = StoredComparison.objects.filter(fingerprint=held.fingerprint).first()
         content = bytes(stored.content) if stored else compute(held)
         patiently(lambda: _check_rights(held))  # again: it may have taken an hour
         patiently(lambda: actions.save_comparison(comparison=held, content=content))
-    except StaleWorkerError:
-        logger.info("Comparison %s was cancelled or taken over; its work here is dropped.", pk)
-    except WorkerStoppingError:
-        patiently(lambda: actions.hand_back(comparison=held))
-    except JobFailedError as failure:
-        _fail(held, failure.sentence, failure.detail)
-    except (ChildFailed, ChildRefused) as failure:
-        _fail(held, failure.message, getattr(failure, "detail", ""))
-    except Exception:
-        logger.exception("Comparison %s failed.", pk)
-        _fail(
-            held,
-            _("The site failed to run the comparison, which is its own fault. Try again; if it "
-              "happens again, tell the site's administrator."),
-            traceback.format_exc(),
-        )  # fmt: skip
 
 
 def _check_rights(comparison: Comparison) -> None:
@@ -126,10 +115,3 @@ def compute(comparison: Comparison) -> bytes:
         )
     content: str = reply["comparison"]
     return content.encode()
-
-
-def _fail(comparison: Comparison, sentence: str, detail: str = "") -> None:
-    with contextlib.suppress(StaleWorkerError):
-        patiently(
-            lambda: actions.fail_comparison(comparison=comparison, sentence=sentence, detail=detail)
-        )

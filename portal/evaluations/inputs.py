@@ -10,17 +10,10 @@ from django.utils.translation import gettext as _
 
 from portal import store
 from portal.jobs.child import ChildFailed, ChildRefused
+from portal.jobs.ending import JobFailedError
 from portal.jobs.running import HeldJob, artefact_limits
 from portal.registry.models import ModelVersion
 from portal.usecase import Task
-
-
-class JobFailedError(Exception):
-    """A job ends without a result: a sentence for the person, and what happened."""
-
-    def __init__(self, sentence: str, detail: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence, self.detail = sentence, detail
 
 
 def fetch(held: HeldJob, stack: contextlib.ExitStack, sha256: str, suffix: str) -> Path:

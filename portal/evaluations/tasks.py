@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import tempfile
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,12 @@ from django.utils.translation import gettext as _
 from portal import store
 from portal.celery import app
 from portal.evaluations import actions
-from portal.evaluations.inputs import JobFailedError, fetch, score
+from portal.evaluations.inputs import fetch, score
 from portal.evaluations.models import Evaluation, LogLine, StoredResult
 from portal.jobs import shutdown
-from portal.jobs.child import ChildFailed, ChildRefused
-from portal.jobs.models import StaleWorkerError
+from portal.jobs.ending import JobFailedError, ended
 from portal.jobs.running import (
     HeldJob,
-    WorkerStoppingError,
     patiently,
     table_limits,
     worker_name,
@@ -47,7 +44,15 @@ def run_evaluation(pk: int) -> None:
     evaluation = patiently(lambda: claim(pk))
     if evaluation is None:
         return
-    try:
+    with ended(
+        evaluation,
+        hand_back=lambda: actions.hand_back(evaluation=evaluation),
+        fail=lambda sentence, detail: actions.fail_evaluation(
+            evaluation=evaluation, sentence=sentence, detail=detail
+        ),
+        own_fault=_("The site failed to run the evaluation, which is its own fault. Try again; if "
+                    "it happens again, tell the site's administrator."),
+    ):  # fmt: skip
         _check_rights(evaluation)
         stored = StoredResult.objects.filter(fingerprint=evaluation.fingerprint).first()
         if stored is not None:
@@ -63,22 +68,6 @@ def run_evaluation(pk: int) -> None:
                     cases_sha256=computed.cases_sha256,
                 )
             )
-    except StaleWorkerError:
-        logger.info("Evaluation %s was cancelled or taken over; its work here is dropped.", pk)
-    except WorkerStoppingError:
-        patiently(lambda: actions.hand_back(evaluation=evaluation))
-    except JobFailedError as failure:
-        _fail(evaluation, failure.sentence, failure.detail)
-    except (ChildFailed, ChildRefused) as failure:
-        _fail(evaluation, failure.message, getattr(failure, "detail", ""))
-    except Exception:
-        logger.exception("Evaluation %s failed.", pk)
-        _fail(
-            evaluation,
-            _("The site failed to run the evaluation, which is its own fault. Try again; if it "
-              "happens again, tell the site's administrator."),
-            traceback.format_exc(),
-        )  # fmt: skip
 
 
 def claim(pk: int) -> Evaluation | None:
@@ -158,10 +147,3 @@ def compute(evaluation: Evaluation) -> Computed:
             with held.kept_alive():
                 cases_sha256 = store.put(cases, suffix="parquet")
     return Computed(reply["result"].encode(), reply["figures"], cases_sha256)
-
-
-def _fail(evaluation: Evaluation, sentence: str, detail: str = "") -> None:
-    with contextlib.suppress(StaleWorkerError):
-        patiently(
-            lambda: actions.fail_evaluation(evaluation=evaluation, sentence=sentence, detail=detail)
-        )

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from portal.figures import CHOSEN, Forest, ForestRow, colour, follow
 from portal.result import Curve, Estimate, Result
+from portal.showcase.design import THRESHOLDS
 from portal.showcase.explorer import explored
 from portal.usecase import Explorer, Followed, Measure, UseCase
 
@@ -86,14 +87,7 @@ EXPLORER = Explorer(
 
 def result() -> Result:
     columns: dict[str, list[Any]] = {
-        "threshold": [0.05, 0.1, 0.2],
-        "true_positive": [90, 80, 50],
-        "false_positive": [400, 200, 50],
-        "false_negative": [10, 20, None],
-        "true_negative": [500, 700, 850],
-        "sensitivity": [0.9, 0.8, 0.5],
-        "sensitivity_lower": [0.826, 0.711, 0.404],
-        "sensitivity_upper": [0.945, 0.867, 0.596],
+        **THRESHOLDS,
         **{f"like_{style}": [0.965, 0.0625, 1234.5] for style in STYLES if style != "of:10"},
         "like_of:10": [0.965, 0.0625, 1],
         "like_days:0": [1, 14, None],

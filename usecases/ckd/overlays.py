@@ -1,17 +1,9 @@
 """What a comparison of several kidney results draws. No Django."""
 
 from portal.usecase import Overlay, gettext_noop
+from usecases.overlays import roc
 
-ROC = Overlay(
-    slug="roc",
-    question=gettext_noop("Which ranks patients better?"),
-    curve="roc",
-    x="false_positive_rate",
-    y="sensitivity",
-    x_title=gettext_noop("false positives (1 − specificity)"),
-    y_title=gettext_noop("sensitivity"),
-    diagonal=True,
-)
+ROC = roc(gettext_noop("Which ranks patients better?"))
 CALIBRATION = Overlay(
     slug="calibration",
     question=gettext_noop("Whose risks are the risks observed?"),

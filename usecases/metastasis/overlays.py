@@ -1,6 +1,7 @@
 """What a comparison of several results of detection draws. No Django."""
 
 from portal.usecase import Overlay, gettext_noop
+from usecases.overlays import roc
 
 LUNG = (
     Overlay(
@@ -14,26 +15,12 @@ LUNG = (
         x_format="number",
         log=True,
     ),
-    Overlay(
+    roc(
+        gettext_noop("Which tells scans with a lesion from scans without one?"),
         slug="case-roc",
-        question=gettext_noop("Which tells scans with a lesion from scans without one?"),
         curve="case_roc",
-        x="false_positive_rate",
-        y="sensitivity",
         x_title=gettext_noop("scans without a lesion, above score"),
         y_title=gettext_noop("scans with a lesion, above it"),
-        diagonal=True,
     ),
 )
-MAMMOGRAPHY = (
-    Overlay(
-        slug="roc",
-        question=gettext_noop("Which ranks exams better?"),
-        curve="roc",
-        x="false_positive_rate",
-        y="sensitivity",
-        x_title=gettext_noop("false positives (1 − specificity)"),
-        y_title=gettext_noop("sensitivity"),
-        diagonal=True,
-    ),
-)
+MAMMOGRAPHY = (roc(gettext_noop("Which ranks exams better?")),)
