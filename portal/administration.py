@@ -180,8 +180,8 @@ class OwnOrganisationAdmin(SuperuserAdmin):
         return self.is_own(request, obj)
 
 
-class ReadOnlyAdmin(OwnOrganisationAdmin):
-    """Rows to look through and act on, with nothing to edit."""
+class NothingToEdit(admin.ModelAdmin):
+    """Rows to look through."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -191,6 +191,10 @@ class ReadOnlyAdmin(OwnOrganisationAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(NothingToEdit, OwnOrganisationAdmin):
+    """Rows to look through and act on, with nothing to edit."""
 
 
 REFUSALS = (PermissionError, ValueError)

@@ -8,11 +8,11 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
-from portal.administration import SuperuserAdmin
+from portal.administration import NothingToEdit, SuperuserAdmin
 from portal.facts import Facts, in_words, label_of, owner_of
 
 
-class FactsAdmin(SuperuserAdmin):
+class FactsAdmin(NothingToEdit, SuperuserAdmin):
     """Rows of a :class:`portal.facts.Facts`. They are changed where their owner is, by its people.
 
     A use case registers its models with it: ``admin.site.register([...], FactsAdmin)``.
@@ -33,15 +33,6 @@ class FactsAdmin(SuperuserAdmin):
         named = [field.name for field in owner.related_model._meta.concrete_fields]
         related = [f"{owner.name}__model"] if "model" in named else [owner.name]
         return super().get_queryset(request).select_related(*related)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def _column(model: type[Facts], name: str) -> Any:

@@ -38,7 +38,7 @@ def counted_page(request: HttpRequest, rows: QuerySet[Any, Any], whole: QuerySet
     rows
         Filtered, and in their order.
     whole
-        Fetches what a row shows; joins are made for a page of rows alone.
+        Fetches what a row shows, in the same order; joins are made for a page of rows alone.
     """
     paginator = Paginator(rows, PER_PAGE)
     asked = request.GET.get("page", "")
@@ -47,9 +47,8 @@ def counted_page(request: HttpRequest, rows: QuerySet[Any, Any], whole: QuerySet
     if not keys and number > 1:  # beyond the last page, which is the nearest
         number = paginator.num_pages
         keys = _counted(paginator, rows, number)
-    found = {row.pk: row for row in whole.filter(pk__in=keys)}
     page = paginator.page(number)
-    page.object_list = [found[key] for key in keys if key in found]
+    page.object_list = list(whole.filter(pk__in=keys))
     return page
 
 

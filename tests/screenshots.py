@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import http.client
 import os
 import shutil
 import signal
@@ -23,6 +22,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from portal.demo.__main__ import HOST, answers
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / ".local" / "screenshots"
@@ -124,17 +125,10 @@ def sign_in(page: Page) -> None:
     page.wait_for_url("**/my-work/")
 
 
-def answers(url: str) -> bool:
+def is_there(url: str) -> bool:
     """Whether a site says there that it is well."""
     where = urlsplit(url)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=10)
-    try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return answers(where.port, where.hostname or HOST)
 
 
 @contextlib.contextmanager
@@ -146,7 +140,7 @@ def demonstration_at(url: str) -> Iterator[None]:
     RuntimeError
         If it ends, or is not there in time.
     """
-    if answers(url):
+    if is_there(url):
         yield
         return
     port = urlsplit(url).port or 8000
@@ -156,7 +150,7 @@ def demonstration_at(url: str) -> Iterator[None]:
     )
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not answers(url):
+        while not is_there(url):
             if process.poll() is not None:
                 raise RuntimeError("The demonstration ended; it has said above why.")
             if time.monotonic() > deadline:

@@ -237,9 +237,9 @@ def programs(local: Path, port: int) -> list[Program]:
     ]
 
 
-def answers(port: int) -> bool:
+def answers(port: int | None, host: str = HOST) -> bool:
     """Whether the site says that it is well."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=10)
+    connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status == 200
