@@ -277,4 +277,6 @@ def shared_with(obj: Any) -> list[tuple[Organisation | None, list[Verb]]]:
             continue
         verb = Verb(given.permission.codename.split("_")[0])
         found.setdefault(organisation, []).append(verb)
+    for verbs in found.values():
+        verbs.sort(key=list(SHARED_WITH).index)
     return sorted(found.items(), key=lambda item: (item[0] is not None, str(item[0])))

@@ -100,7 +100,7 @@ def test_a_study_of_two_models_at_three_sites_is_published(
     assert complaints(page) == []
 
     # Published
-    page.get_by_role("link", name="Publish").click()
+    page.get_by_role("link", name="Publish", exact=True).click()
     assert complaints(page, "dark") == []
     page.get_by_role("button", name="Publish it").click()
     expect(page.get_by_text("How to cite")).to_be_visible()

@@ -154,7 +154,7 @@ def test_no_page_changes_by_what_another_organisation_has(ours: Tenant, theirs: 
         )
     people = people_beside(ours)
     with patch("portal.evaluations.views.elapsed_seconds", return_value=7):
-        walk({"viewer": ours.viewer}, ours)  # what is asked once in a process is asked here
+        walk({"manager": ours.manager}, ours)  # what is asked once in a process is asked here
         before = walk(people, ours)
         fill(theirs, publishes=False)
         evaluate_secretly(theirs, dataset=ours.dataset, version=theirs.version)

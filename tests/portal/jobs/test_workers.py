@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from kombu import pools
 
 from portal.accounts.models import User
 from portal.celery import app
@@ -188,6 +189,12 @@ def test_work_goes_on_while_the_database_is_away(contributor: User, start: Start
     wait_for_success(a_queued_evaluation(contributor))
 
 
+def forget_connections() -> None:
+    """Those to the broker, also in Kombu's own pools: they would outlive a change of broker."""
+    pools.reset()
+    app._pool = app.amqp._producer_pool = None
+
+
 @pytest.fixture
 def redis_port(redis_server: str) -> Iterator[int]:
     with socket.socket() as free:
@@ -197,13 +204,11 @@ def redis_port(redis_server: str) -> Iterator[int]:
     app.conf.update(broker_read_url=f"redis://127.0.0.1:{port}/0")
     app.conf.update(broker_write_url=f"redis://127.0.0.1:{port}/0")
     app.conf.update(broker_transport_options={"socket_connect_timeout": 3})
-    app.pool.force_close_all()
-    app._pool = app.amqp._producer_pool = None
+    forget_connections()
     yield port
     app.conf.update(broker_read_url=before[0], broker_write_url=before[0])
     app.conf.update(broker_transport_options=before[1])
-    app.pool.force_close_all()
-    app._pool = app.amqp._producer_pool = None
+    forget_connections()
 
 
 def test_a_submission_outlives_a_broker_that_is_away(
