@@ -21,6 +21,7 @@ from portal.catalogue.tasks import run_upload
 from portal.evaluations.actions import save_result, submit_evaluation
 from portal.evaluations.models import Evaluation
 from portal.evaluations.tasks import claim
+from portal.jobs.running import without_child
 from portal.organisations.actions import create_organisation, set_membership
 from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import ConsortiumRole, Role
@@ -178,7 +179,7 @@ def an_upload(
     file_name: str = "table.csv",
     run: bool = True,
 ) -> Upload:
-    """An uploaded file, read at once unless ``run`` is False."""
+    """An uploaded file, read at once and in this process unless ``run`` is False."""
     declared = dataset.declared.task(task)
     upload = receive_upload(
         dataset=dataset,
@@ -189,7 +190,8 @@ def an_upload(
         by=by,
     )
     if run:
-        run_upload(upload.pk)
+        with without_child():
+            run_upload(upload.pk)
         upload.refresh_from_db()
     return upload
 

@@ -20,6 +20,9 @@ MAX_UPLOAD_BYTES = 512 * 1024**2
 # Threads of the live server come and go; a connection that outlives one holds the database.
 DATABASES["default"]["CONN_MAX_AGE"] = 0  # noqa: F405
 
+# A test waits for no disk: what a crash of the machine would lose is thrown away anyway.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=off"  # noqa: F405
+
 # Two runs beside each other on one server want databases of their own.
 DATABASES["default"]["TEST"] = {  # noqa: F405
     "NAME": "test_shaiped" + os.environ.get("TEST_DATABASE_SUFFIX", "")

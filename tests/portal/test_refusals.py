@@ -16,7 +16,7 @@ from portal.catalogue.tasks import run_upload
 from portal.registry.models import ModelVersion
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_this_process")]
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from portal.organisations.roles import Role, Verb
 from portal.registry.models import ModelVersion
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_this_process")]
 
 
 @pytest.fixture

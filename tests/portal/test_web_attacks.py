@@ -378,6 +378,7 @@ DISGUISED = {
 }
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("what", DISGUISED)
 @pytest.mark.parametrize(
     ("name", "kind"),

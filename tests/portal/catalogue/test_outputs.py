@@ -21,7 +21,7 @@ from portal.registry.models import ModelVersion
 from portal.usecase import use_cases
 from tests import factories
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("in_this_process")]
 
 # Enough to be evaluated, small enough to be read at once.
 FOLLOWUP = b"patient_id,start,end\n" + b"".join(

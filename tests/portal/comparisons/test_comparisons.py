@@ -85,6 +85,7 @@ def page_of(person: User, evaluations: list[Evaluation], **more: str) -> tuple[s
     return html.unescape(response.content.decode()), response.context
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("name", NAMES)
 def test_differences_on_the_page_are_those_that_were_stored(person: User, name: str) -> None:
     evaluations = two_results(person, name)
@@ -216,6 +217,7 @@ def test_only_who_may_evaluate_everything_starts_one(person: User) -> None:
     assert Comparison.objects.get().organisation == named
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_who_sees_all_of_them_sees_what_was_found_and_nobody_else(person: User) -> None:
     evaluations = two_results(person, "ckd/binary")
     comparison = actions.start_comparison(evaluations=evaluations, by=person)
@@ -233,6 +235,7 @@ def test_who_sees_all_of_them_sees_what_was_found_and_nobody_else(person: User) 
     assert response.context["found"] is not None
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_same_comparison_is_made_once_and_a_failed_one_again(person: User) -> None:
     evaluations = two_results(person, "ckd/binary")
     first = actions.start_comparison(evaluations=evaluations, by=person)
@@ -251,6 +254,7 @@ def test_the_same_comparison_is_made_once_and_a_failed_one_again(person: User) -
     assert StoredComparison.objects.count() == 1
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_its_progress_is_fetched_and_the_page_loaded_anew_at_the_end(person: User) -> None:
     evaluations = two_results(person, "ckd/binary")
     comparison = actions.start_comparison(evaluations=evaluations, by=person)

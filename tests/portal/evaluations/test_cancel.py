@@ -64,7 +64,9 @@ def test_cancelling_between_two_heartbeats_stops_the_child_at_the_next_one(
         HeldJob(held).run("portal.evaluations.computing", {}, limits=table_limits())
 
 
-def test_what_has_ended_is_not_cancelled(contributor: User, evaluation: Evaluation) -> None:
+def test_what_has_ended_is_not_cancelled(
+    contributor: User, evaluation: Evaluation, in_this_process: None
+) -> None:
     run_evaluation(evaluation.pk)
 
     assert not cancel_evaluation(evaluation=evaluation, by=contributor)
@@ -83,7 +85,7 @@ def test_a_viewer_neither_cancels_nor_retries(evaluation: Evaluation) -> None:
 
 
 def test_a_failed_evaluation_succeeds_when_it_is_tried_again(
-    contributor: User, evaluation: Evaluation
+    contributor: User, evaluation: Evaluation, in_this_process: None
 ) -> None:
     assert retry_evaluation(evaluation=failed(evaluation), by=contributor)
     evaluation.refresh_from_db()
@@ -111,7 +113,7 @@ def test_the_worker_of_a_cancelled_evaluation_is_shut_out_of_the_next_try(
 
 
 def test_what_is_queued_or_has_succeeded_is_not_tried_again(
-    contributor: User, evaluation: Evaluation
+    contributor: User, evaluation: Evaluation, in_this_process: None
 ) -> None:
     assert not retry_evaluation(evaluation=evaluation, by=contributor)
     run_evaluation(evaluation.pk)

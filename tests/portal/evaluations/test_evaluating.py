@@ -31,7 +31,7 @@ def test_an_evaluation_of_stored_predictions_succeeds(contributor):
     assert json.loads(bytes(evaluation.stored_result.content))["engine"] == evaluation.engine
 
 
-def test_delivering_the_message_twice_does_nothing(contributor):
+def test_delivering_the_message_twice_does_nothing(contributor, in_this_process):
     version = factories.a_version(contributor)
     dataset = factories.a_ready_dataset(contributor, version)
     evaluation = factories.an_evaluation(contributor, dataset, version)

@@ -24,6 +24,8 @@ from portal.organisations.sharing import grant
 from tests import factories
 from tests.workers import a_queued_evaluation, an_evaluable
 
+pytestmark = pytest.mark.usefixtures("in_this_process")
+
 
 @pytest.fixture
 def contributor(db: None, media: Path) -> User:

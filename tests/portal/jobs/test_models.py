@@ -234,7 +234,9 @@ def test_a_fingerprint_has_one_result(stored: StoredResult) -> None:
     refused(a_result, "evaluations_storedresult_fingerprint")
 
 
-def test_a_result_that_is_in_use_is_not_deleted(evaluation: Evaluation) -> None:
+def test_a_result_that_is_in_use_is_not_deleted(
+    evaluation: Evaluation, in_this_process: None
+) -> None:
     run_evaluation(evaluation.pk)
     with pytest.raises(models.ProtectedError):
         StoredResult.objects.get().delete()

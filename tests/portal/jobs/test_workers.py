@@ -114,7 +114,7 @@ def test_the_sweep_of_the_beat_recovers_a_lost_message_and_the_log_is_clean(
     (message,) = messages()
     message.unlink()
 
-    worker = start("--beat", "--schedule", str(tmp_path / "beat"))
+    worker = start("--beat", "--schedule", str(tmp_path / "beat"), JOB_SWEEP_SECONDS="3")
     wait_for_success(evaluation)
 
     assert evaluation.attempts == 1
