@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pytest_socket import socket_allow_hosts
 
 from portal.jobs.running import without_child
 from tests import factories
+from tests.database import prepare_template
 
 REFERENCE_DATA = Path(
     os.environ.get("SHAIPED_REFERENCE_DATA")
@@ -28,9 +30,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was imported stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if settings.configured:
         shutil.rmtree(Path(settings.MEDIA_ROOT).parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker) -> None:
+    """Every process copies its database from one that has been migrated."""
+    with django_db_blocker.unblock():
+        prepare_template()
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -120,26 +123,38 @@ def finish(evaluation: Evaluation) -> None:
     """Do what a worker does with a submitted evaluation, in this process."""
     claimed = claim(evaluation.pk)
     assert claimed is not None
-    with contextlib.ExitStack() as stack:
-        cases = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "cases.parquet"
-        tables = {
-            table.name: str(stack.enter_context(store.content(table.sha256, suffix="parquet")))
-            for table in evaluation.tables.all()
-        }
-        reply = computing.main(
-            {
-                "use_case_package": package_of(evaluation.declared),
-                "task": evaluation.task,
-                "protocol": evaluation.protocol,
-                "tables": tables,
-                "cases": str(cases),
-            },
-            no_progress,
-        )
+    tables = tuple(sorted(evaluation.tables.values_list("name", "sha256")))
+    protocol = json.dumps(evaluation.protocol)
+    reply, content = _computed(package_of(evaluation.declared), evaluation.task, protocol, tables)
+    with tempfile.TemporaryDirectory() as folder:
+        cases = Path(folder) / "cases.parquet"
+        cases.write_bytes(content)
         save_result(
             evaluation=claimed,
             content=reply["result"].encode(),
-            figures=reply["figures"],
+            figures=copy.deepcopy(reply["figures"]),
             cases_sha256=store.put(cases, suffix="parquet") if reply["has_cases"] else "",
         )
     evaluation.refresh_from_db()
+
+
+@functools.lru_cache(maxsize=32)
+def _computed(
+    package: str, task: str, protocol: str, tables: tuple[tuple[str, str], ...]
+) -> tuple[dict[str, Any], bytes]:
+    """What the engine answers about stored tables, and the cases; the same again is remembered."""
+    with contextlib.ExitStack() as stack:
+        cases = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "cases.parquet"
+        paths = {
+            name: str(stack.enter_context(store.content(sha256, suffix="parquet")))
+            for name, sha256 in tables
+        }
+        request = {
+            "use_case_package": package,
+            "task": task,
+            "protocol": json.loads(protocol),
+            "tables": paths,
+            "cases": str(cases),
+        }
+        reply = computing.main(request, no_progress)
+        return reply, cases.read_bytes() if reply["has_cases"] else b""

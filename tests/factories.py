@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import io
 import itertools
 import tempfile
 from pathlib import Path
@@ -28,7 +30,7 @@ from portal.organisations.roles import ConsortiumRole, Role
 from portal.registry.actions import create_model, release_version, save_version
 from portal.registry.models import Model, ModelVersion
 from portal.showcase.models import News, NewsText
-from portal.tables import LoadedTable, convert_table
+from portal.tables import ConvertedTable, LoadedTable, convert_table
 from portal.usecase import UseCase, no_progress, use_cases
 
 PASSWORD = "a long password for tests"
@@ -154,6 +156,7 @@ def a_version(
     return version
 
 
+@functools.cache
 def cohort_frame(rows: int = 400, *, seed: int = 1) -> tuple[pl.DataFrame, pl.DataFrame]:
     """A cohort with two sites, and predictions that rank it fairly well."""
     generator = np.random.default_rng(seed)
@@ -196,6 +199,16 @@ def an_upload(
     return upload
 
 
+@functools.lru_cache(maxsize=64)
+def _converted(use_case: str, task: str, name: str, content: bytes) -> tuple[ConvertedTable, bytes]:
+    """What a file becomes, and the bytes of it: most tests store the same few tables."""
+    schema = a_use_case(use_case).task(task).table(name)
+    with tempfile.TemporaryDirectory() as folder:
+        source, path = Path(folder) / "source.parquet", Path(folder) / "table.parquet"
+        source.write_bytes(content)
+        return convert_table(source, schema, path), path.read_bytes()
+
+
 def a_table(
     dataset: Dataset,
     frame: pl.DataFrame,
@@ -206,11 +219,12 @@ def a_table(
     model_version: ModelVersion | None = None,
 ) -> Table:
     """A table as a worker stores it, converted in this process: quicker than an upload."""
-    schema = dataset.declared.task(task).table(name)
+    source = io.BytesIO()
+    frame.write_parquet(source)
+    converted, content = _converted(dataset.use_case, task, name, source.getvalue())
     with tempfile.TemporaryDirectory() as folder:
-        source, path = Path(folder) / "source.parquet", Path(folder) / "table.parquet"
-        frame.write_parquet(source)
-        converted = convert_table(source, schema, path)
+        path = Path(folder) / "table.parquet"
+        path.write_bytes(content)
         sha256 = store.put(path, suffix="parquet")
     return Table.objects.create(
         dataset=dataset,
@@ -221,7 +235,7 @@ def a_table(
         rows=converted.rows,
         size=converted.bytes,
         columns=[{"name": column.name, "kind": column.kind.value} for column in converted.columns],
-        profile=converted.profile,
+        profile=copy.deepcopy(converted.profile),
         created_by=by,
     )
 

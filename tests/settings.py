@@ -27,6 +27,7 @@ DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_comm
 DATABASES["default"]["TEST"] = {  # noqa: F405
     "NAME": "test_shaiped" + os.environ.get("TEST_DATABASE_SUFFIX", "")
 }
+TEMPLATE_OF_DATABASES = f"{DATABASES['default']['TEST']['NAME']}_template"  # noqa: F405
 
 # In this process: what one test tried too often does not stand in the way of the next.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

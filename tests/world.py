@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
@@ -18,8 +19,10 @@ from portal.evaluations.models import Evaluation
 from portal.organisations import sharing
 from portal.organisations.actions import suspend_membership
 from portal.organisations.invitations import invite
+from portal.organisations.models import Organisation
 from portal.organisations.roles import ConsortiumRole, Role, Verb
 from portal.registry.models import ModelVersion
+from portal.studies.models import Study
 from portal.studies.publishing import publish_study
 from tests import factories, studies
 from tests.every_task import evaluated
@@ -50,6 +53,21 @@ class World:
     session_id: int
     token: str
     members: studies.Partners
+    drafted: Study
+    inviting: Study
+    finished: Study
+    with_cases: Evaluation
+    """An evaluation whose job wrote a table of cases."""
+    cookies: dict[int, str]
+    """What the browser of each person holds who has signed in."""
+
+    def client_of(self, person: User | None) -> Client:
+        """The browser of ``person``, signed in."""
+        cache.clear()  # nobody is held up by what the others tried
+        client = Client(raise_request_exception=True)
+        if person is not None:
+            client.cookies[settings.SESSION_COOKIE_NAME] = self.cookies[person.pk]
+        return client
 
     def study(self, name: str) -> dict[str, Any]:
         """A study of the organisation, with one dataset of the named one, where ``name`` acts."""
@@ -57,13 +75,13 @@ class World:
         if name in ("study-detail", "study-publish", "study-retry") or name.endswith(
             ("estimates", "pooled", "report")
         ) or name.startswith("publication-"):  # fmt: skip
-            study = studies.a_finished_study(self.members, failures=1)
+            study = self.finished
         elif name in ("study-answer", "study-start"):
-            study = studies.an_inviting_study(self.members)
+            study = self.inviting
             if name == "study-start":
                 studies.accept(study, self.members.holders)
         else:
-            study = studies.a_draft(self.members.coordinator)
+            study = self.drafted
         where = here | {"reference": study.reference}
         if name.startswith("publication-"):
             published = publish_study(study=study, by=self.members.coordinator)
@@ -122,7 +140,9 @@ class World:
         if name == "news-detail":
             return {"slug": factories.a_news_item().slug}
         if name.startswith("evaluation-case"):
-            return self.with_cases(name)
+            where = here | {"use_case": self.with_cases.use_case}
+            where["reference"] = self.with_cases.reference
+            return where | ({"number": 1} if name == "evaluation-case" else {})
         if name.startswith(("study-", "publication-")):
             return self.study(name)
         if name.startswith("dataset-"):
@@ -134,18 +154,6 @@ class World:
         if name.startswith("evaluation-"):
             return here | {"reference": self.evaluation.reference}
         return {}
-
-    def with_cases(self, name: str) -> dict[str, Any]:
-        """An evaluation whose job wrote a table of cases, made when it is asked for."""
-        manager, named = self.people["manager"], self.people["named manager"]
-        assert manager is not None
-        assert named is not None
-        found = evaluated(manager, "heart-failure/alerts")
-        for shared in (found.dataset, found):
-            organisation = named.memberships.get().organisation
-            sharing.share(obj=shared, verbs=list(Verb), organisation=organisation, by=manager)
-        where = {"use_case": found.use_case, "reference": found.reference}
-        return where | ({"number": 1} if name == "evaluation-case" else {})
 
 
 PROVIDER = {
@@ -176,7 +184,8 @@ def a_world() -> World:
     lead, partner = factories.a_coordinator(holder), factories.a_person(named, Role.MANAGER)
     theirs = factories.a_ready_dataset(partner, version)
     sharing.share(obj=theirs, verbs=[Verb.VIEW], organisation=holder, by=partner)
-    return World(
+    members = studies.Partners(lead, manager, [manager, partner], [version], [dataset, theirs])
+    world = World(
         people={
             "anonymous": None,
             "outsider": factories.a_person(factories.an_organisation(), Role.MANAGER),
@@ -210,8 +219,27 @@ def a_world() -> World:
             user=manager, ip="192.0.2.1", session_key="elsewhere"
         ).pk,
         token=create_token(name="Program", scope="read", days=30, by=manager)[0].pk,
-        members=studies.Partners(lead, manager, [manager, partner], [version], [dataset, theirs]),
+        members=members,
+        drafted=studies.a_draft(lead),
+        inviting=studies.an_inviting_study(members),
+        finished=studies.a_finished_study(members, failures=1),
+        with_cases=an_evaluation_with_cases(manager, named),
+        cookies={},
     )
+    for person in (*world.people.values(), *world.staff.values()):
+        if person is not None:
+            client = Client()
+            client.force_login(person)
+            world.cookies[person.pk] = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return world
+
+
+def an_evaluation_with_cases(manager: User, named: Organisation) -> Evaluation:
+    """One of alerts, which the named organisation may see."""
+    found = evaluated(manager, "heart-failure/alerts")
+    for shared in (found.dataset, found):
+        sharing.share(obj=shared, verbs=list(Verb), organisation=named, by=manager)
+    return found
 
 
 def answer(client: Client, ask: Callable[..., Any], address: str) -> Any:
@@ -223,11 +251,3 @@ def answer(client: Client, ask: Callable[..., Any], address: str) -> Any:
     ):
         return CONFIRM
     return response.status_code
-
-
-def client_of(person: User | None) -> Client:
-    cache.clear()  # nobody is held up by what the others tried
-    client = Client(raise_request_exception=True)
-    if person is not None:
-        client.force_login(person)
-    return client

@@ -22,7 +22,6 @@ from tests.world import (
     UNKNOWN,
     World,
     answer,
-    client_of,
 )  # fmt: skip
 
 
@@ -304,7 +303,7 @@ def test_who_may_read(world: World, name: str) -> None:
     address = reverse(name, kwargs=world.arguments(name))
     found = {}
     for kind, person in world.people.items():
-        client = client_of(person)
+        client = world.client_of(person)
         files = Entry.objects.filter(verb=Act.DOWNLOADED, person=person)
         before, taken = files.count(), []
 
@@ -328,7 +327,7 @@ def test_who_may_read(world: World, name: str) -> None:
 def test_who_may_write(world: World, name: str) -> None:
     address = reverse(name, kwargs=world.arguments(name))
     for kind, person in world.people.items():
-        client = client_of(person)
+        client = world.client_of(person)
         found = answer(client, client.post, address)
         if name not in POST:
             assert found in (METHOD, SIGN_IN), kind
@@ -346,7 +345,7 @@ def test_who_may_write(world: World, name: str) -> None:
      "auditor"],
 )  # fmt: skip
 def test_nothing_of_another_organisation_shows_in_lists_or_counts(world: World, kind: str) -> None:
-    client = client_of(world.people[kind])
+    client = world.client_of(world.people[kind])
     secrets = (world.dataset.title, world.version.model.name, world.evaluation.reference)
     for name in ("home", "my-work", "all-dataset-list", "all-model-list", "all-evaluation-list",
                  "use-case-overview", "dataset-list", "model-list", "evaluation-list",

@@ -22,7 +22,6 @@ from tests.world import (
     SIGN_IN,
     World,
     answer,
-    client_of,
 )  # fmt: skip
 
 STAFF = ("contributor", "another's manager", "manager", "administrator")
@@ -135,14 +134,14 @@ def check_administration(world: World, address: str, letters: list[str]) -> None
         staff = {**world.staff, "administrator": world.people["administrator"]}
         found = {}
         for kind, person in staff.items():
-            client = client_of(person)
+            client = world.client_of(person)
             found[kind] = answer(client, getattr(client, method), address)
         expected = dict(zip(STAFF, (LETTERS[letter] for letter in row_of), strict=True))
         assert {kind: found[kind] for kind in STAFF} == expected, (method, address)
         for kind, person in world.people.items():
             if kind == "administrator":
                 continue
-            client = client_of(person)
+            client = world.client_of(person)
             expected_answer = SIGN_IN if kind == "anonymous" else MISSING
             found_answer = answer(client, getattr(client, method), address)
             assert found_answer == expected_answer, (method, address, kind)
@@ -180,7 +179,7 @@ def test_what_is_another_organisations_is_answered_as_what_is_not_there(
     name, row = label.replace(".", "_"), str(a_row(world, label))
     unknown = "999999999"
     for kind in ("contributor", "another's manager"):
-        client = client_of(world.staff[kind])
+        client = world.client_of(world.staff[kind])
         for page in ("change", "history", "delete"):
             for ask in (client.get, client.post):
                 said = []

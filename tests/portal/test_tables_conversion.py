@@ -210,9 +210,9 @@ def test_a_csv_file_of_300_megabytes_is_converted_in_bounded_memory(tmp_path: Pa
     with source.open("wb") as file:
         file.write(b"id,risk\n")
         while file.tell() < 300 << 20:
-            ids = np.char.add("person-0000000", np.arange(rows, rows + 100_000).astype(str))
-            risk = random.random(100_000)
-            pl.DataFrame({"id": ids, "risk": risk}).write_csv(file, include_header=False)
+            ids = pl.format("person-0000000{}", pl.int_range(rows, rows + 100_000)).alias("id")
+            risk = pl.Series("risk", random.random(100_000))
+            pl.select(ids, risk).write_csv(file, include_header=False)
             rows += 100_000
     found = measure(source, tmp_path / "stored")
     assert found["rows"] == rows

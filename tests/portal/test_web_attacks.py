@@ -34,7 +34,7 @@ from portal.organisations.roles import ConsortiumRole, Role
 from tests import factories
 from tests.portal.test_refusals import stored
 from tests.routes import Route, routes
-from tests.tenants import Tenant, a_tenant, fill
+from tests.tenants import Tenant
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
@@ -51,13 +51,6 @@ ELSEWHERE = [
     "http://testserver@evil.example/",
     "http://testserver.evil.example/",
 ]
-
-
-@pytest.fixture
-def ours(media: Path) -> Tenant:
-    tenant = a_tenant("osmium")
-    fill(tenant, publishes=True)
-    return tenant
 
 
 @pytest.fixture
@@ -104,7 +97,7 @@ def asked(client: Client, method: str, address: str, *data: Any, **headers: Any)
 def test_no_address_takes_a_form_that_is_not_of_this_site(ours: Tenant) -> None:
     client = client_of(ours.manager, enforce_csrf_checks=True)
     stranger = client_of(None, enforce_csrf_checks=True)
-    for route, address in addresses(ours):
+    for route, address in addresses(ours, every=False):  # refused before it is known what about
         for one in (client, stranger):
             for method in ("post", "put", "patch", "delete"):
                 status = asked(one, method, address).status_code

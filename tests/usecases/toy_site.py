@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from django.core.files.uploadedfile import SimpleUploadedFile  # noqa: E402 - after the set-up
+from django.core.management import call_command  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
@@ -68,6 +69,7 @@ def upload(client: Client, dataset: Dataset, table: str, content: str, **fields:
 
 
 def main() -> None:
+    call_command("makemigrations", check_changes=True, dry_run=True, verbosity=0)
     organisation = create_organisation(
         slug="toys", name="Toys", kind="hospital", country="DK", by=None
     )
