@@ -41,8 +41,14 @@ def read_table(path: Path, schema: TableSchema, *, limits: Limits = DEFAULT_LIMI
     """
     path = Path(path)
     source = open_source(path, schema, limits)
-    checked = check_source(source, schema, {})
-    frames = [typed(batch.frame, schema, checked.kinds) for batch in source.batches()]
+    frames: list[pl.DataFrame] = []
+    checked = check_source(source, schema, {}, kept=frames)
+    extra = {name: kind for name, kind in checked.kinds.items() if schema.column(name) is None}
+    if extra:  # of what kind they are is known at the end of the file
+        frames = [
+            frame.hstack(typed(batch.frame, schema, extra))
+            for frame, batch in zip(frames, source.batches(), strict=True)
+        ]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return LoadedTable(pl.concat(frames, rechunk=True), digest)

@@ -108,8 +108,11 @@ def check_source(
     schema: TableSchema,
     references: Mapping[str, Path],
     advance: Advance = no_advance,
+    kept: list[pl.DataFrame] | None = None,
 ) -> Checked:
     """Read a file once and check everything about it.
+
+    The columns of the schema, batch by batch as the table keeps them, are appended to ``kept``.
 
     Raises
     ------
@@ -127,6 +130,8 @@ def check_source(
     try:
         for batch in source.batches(advance):
             frame = checker.check(batch)
+            if kept is not None:
+                kept.append(frame)
             if key:
                 keys.add(frame.select(key))
             if reference is not None:

@@ -22,6 +22,52 @@ from usecases.statistics.alerts import (
 
 
 @dataclass(frozen=True)
+class Stretches:
+    """Rows of the same patient that follow each other: most of a patient's rows do.
+
+    Attributes
+    ----------
+    ids : Series of String
+        Whose stretch each is.
+    lengths : ndarray of int64
+        Rows in it.
+    """
+
+    ids: pl.Series
+    lengths: np.ndarray
+
+    @classmethod
+    def of(cls, ids: pl.Series) -> Stretches:
+        """The stretches of a column of ids."""
+        runs = ids.rle().struct.unnest()
+        return cls(
+            runs["value"].cast(pl.String).rename("patient_id"),
+            runs["len"].to_numpy().astype(np.int64),
+        )
+
+    def numbers(self, known: pl.Series) -> np.ndarray:
+        """The place of each stretch's id among ``known``, int64; -1 for one that takes no part."""
+        table = pl.DataFrame({"patient_id": known, "number": np.arange(len(known))})
+        found = self.ids.to_frame().join(table, on="patient_id", how="left", maintain_order="left")
+        return found["number"].fill_null(-1).to_numpy().astype(np.int64)
+
+    def repeat(self, values: np.ndarray) -> np.ndarray:
+        """What is said of stretches, for each row."""
+        return np.repeat(values, self.lengths)
+
+    def lie_within(
+        self, day: np.ndarray, number: np.ndarray, start: np.ndarray, last: np.ndarray
+    ) -> bool:
+        """Whether every row is of a known patient and of a day from ``start`` to ``last``."""
+        if not day.size:
+            return True
+        begins = np.cumsum(self.lengths) - self.lengths
+        earliest, latest = np.minimum.reduceat(day, begins), np.maximum.reduceat(day, begins)
+        inside = (number >= 0) & (earliest >= start[number]) & (latest <= last[number])
+        return bool(inside.all())
+
+
+@dataclass(frozen=True)
 class Cohort:
     """The patients that take part, numbered by their sorted ids, and their days.
 
@@ -78,8 +124,11 @@ class Cohort:
         frame = frame.sort("patient_id")
         _check_days(frame)
         given = "predictions" if "predictions" in tables else "alerts"
-        frame, without = _with_rows(frame, tables[given].frame, given)
-        start, end = _days(frame["start"]), _days(frame["end"])
+        stretches = Stretches.of(tables[given].frame["patient_id"])
+        without = 0
+        if given == "predictions":
+            frame, without = _with_scores(frame, stretches)
+        start, end = (_days(frame[name]).astype(np.int64) for name in ("start", "end"))
         events, deaths = _split(tables["events"].frame)
         outside: dict[str, int] = {}
         outside_patients: dict[str, int] = {}
@@ -87,26 +136,32 @@ class Cohort:
         outside_patients["deaths"] = outside["deaths"]
         calendar = Calendar.of(start, last, window)
 
-        def places(table: pl.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-            """Places of the rows within follow-up, and which rows those are; in no order."""
-            number = _numbers(table["patient_id"], frame["patient_id"])
-            day = _days(table["date"])
+        def places(
+            stretches: Stretches, dates: pl.Series, name: str
+        ) -> tuple[np.ndarray, np.ndarray | None]:
+            """Places of the rows within follow-up, in no order, and which rows; None: all."""
+            number, day = stretches.numbers(frame["patient_id"]), _days(dates)
+            outside[name] = outside_patients[name] = 0
+            if stretches.lie_within(day, number, start, last):
+                place = stretches.repeat(calendar.place(number, np.zeros(number.size)))
+                place += day
+                return place, None
+            number = stretches.repeat(number)
             known = number >= 0
             inside = known & (day >= start[number]) & (day <= last[number])
             outside[name] = int(np.count_nonzero(known & ~inside))
             outside_patients[name] = np.unique(number[known & ~inside]).size
-            if outside[name] == 0 and known.all():
-                return calendar.place(number, day), np.ones(0, dtype=bool)
             return calendar.place(number[inside], day[inside]), inside
 
-        event_places = np.sort(places(events, "events")[0])
-        place, inside = places(tables[given].frame, given)
+        whose = Stretches.of(events["patient_id"])
+        event_places = np.sort(places(whose, events["date"], "events")[0])
+        place, inside = places(stretches, tables[given].frame["date"], given)
         monitoring, alerts = None, np.empty(0, dtype=np.int64)
         if given == "predictions":
             if not place.size:
                 raise Refused("No score of predictions lies within the patient's follow-up.")
             score = np.ascontiguousarray(tables[given].frame["score"].to_numpy(), dtype=np.float64)
-            score = score[inside] if inside.size else score
+            score = score if inside is None else score[inside]
             if place.size and np.any(place[1:] <= place[:-1]):
                 order = np.argsort(place, kind="stable")
                 place, score = place[order], score[order]
@@ -186,8 +241,8 @@ class Cohort:
 
 
 def _days(dates: pl.Series) -> np.ndarray:
-    """Days since 1970."""
-    return dates.cast(pl.Date).to_physical().to_numpy().astype(np.int64)
+    """Days since 1970, int32."""
+    return dates.cast(pl.Date).to_physical().to_numpy()
 
 
 def _check_days(frame: pl.DataFrame) -> None:
@@ -198,15 +253,14 @@ def _check_days(frame: pl.DataFrame) -> None:
         )
 
 
-def _with_rows(frame: pl.DataFrame, given: pl.DataFrame, name: str) -> tuple[pl.DataFrame, int]:
-    """The patients who have a score, and how many have none; all of them where alerts are given.
+def _with_scores(frame: pl.DataFrame, rows: Stretches) -> tuple[pl.DataFrame, int]:
+    """The patients who have a score, and how many have none.
 
-    A patient without an alert was watched and had none; one without a score was not watched.
+    One without an alert was watched and had none; one without a score was not watched.
     """
-    if name != "predictions":
-        return frame, 0
-    ids = pl.DataFrame({"patient_id": given["patient_id"].cast(pl.String).unique()})
-    kept = frame.join(ids, on="patient_id", how="semi", maintain_order="left")
+    kept = frame.join(
+        rows.ids.unique().to_frame(), on="patient_id", how="semi", maintain_order="left"
+    )
     if not kept.height:
         raise Refused("No patient of followup has a score in predictions.")
     return kept, frame.height - kept.height
@@ -230,20 +284,10 @@ def _last_days(
             "A patient can die only once. The data holder finds each 'patient_id' with several "
             f"rows of type '{DEATH}' in events and keeps one of them."
         )
-    number, day = _numbers(deaths["patient_id"], ids), _days(deaths["date"])
+    whose = Stretches.of(deaths["patient_id"])
+    number, day = whose.repeat(whose.numbers(ids)), _days(deaths["date"])
     number, day = number[number >= 0], day[number >= 0]
     inside = (day >= start[number]) & (day <= end[number])
     last, died = end.copy(), np.zeros(end.size, dtype=bool)
     last[number[inside]], died[number[inside]] = day[inside], True
     return last, died, int(np.count_nonzero(~inside))
-
-
-def _numbers(ids: pl.Series, known: pl.Series) -> np.ndarray:
-    """The place of each id among ``known``, int64; -1 for one that takes no part."""
-    # Rows of a patient mostly follow each other: each stretch is looked up once.
-    runs = ids.rename("patient_id").rle().struct.unnest()
-    runs = runs.select(pl.col("len"), pl.col("value").cast(pl.String).alias("patient_id"))
-    table = pl.DataFrame({"patient_id": known, "number": np.arange(len(known))})
-    found = runs.join(table, on="patient_id", how="left", maintain_order="left")
-    number = found["number"].fill_null(-1).to_numpy().astype(np.int64)
-    return np.repeat(number, found["len"].to_numpy())

@@ -91,7 +91,7 @@ def lead_is_told(lead: np.ndarray, patient: np.ndarray, share: float, smallest: 
         return True
     value = float(np.quantile(lead, share))
     sides = patient[lead <= np.floor(value)], patient[lead >= np.ceil(value)]
-    return all(np.unique(side).size >= smallest for side in sides)
+    return all(_at_least(side, smallest) for side in sides)
 
 
 def untold_in_groups(
@@ -331,7 +331,12 @@ def merged_bins(bin_of: np.ndarray, person: np.ndarray, bins: int, smallest: int
 
 
 def _few(person: np.ndarray, smallest: int) -> bool:
-    """Whether rows are of a few people; the first of them mostly settle it."""
+    """Whether rows are of a few people."""
+    return not _at_least(person, smallest) and person.size > 0
+
+
+def _at_least(person: np.ndarray, smallest: int) -> bool:
+    """Whether rows are of so many people; the first of them mostly settle it."""
     if np.unique(person[: 8 * smallest]).size >= smallest:
-        return False
-    return is_small(np.unique(person).size, smallest)
+        return True
+    return np.unique(person).size >= smallest

@@ -66,7 +66,7 @@ class Monitoring:
     score : ndarray of float64, shape (rows,)
     opens : ndarray of bool, shape (rows,)
         Days that open a stretch: the first of a patient, or after a gap that is not bridged.
-    days : ndarray of int64, shape (rows,)
+    days : ndarray of int32, shape (rows,)
         Monitored days that the score stands for: until the next score of its stretch, or one;
         none on the day that follow-up ends, for time at risk ends with it.
     """
@@ -97,8 +97,8 @@ class Monitoring:
             raise ValueError("Scores must come in order, one a day of a patient.")
         opens = np.ones(place.size, dtype=bool)
         opens[1:] = step > LONGEST_GAP + 1
-        days = np.ones(place.size, dtype=np.int64)
-        days[:-1] = np.where(opens[1:], 1, step)
+        days = np.ones(place.size, dtype=np.int32)
+        np.copyto(days[:-1], step, where=~opens[1:], casting="same_kind")
         at = np.searchsorted(place, ends)
         at = at[(at < place.size)]
         days[at[np.isin(place[at], ends)]] = 0
@@ -118,9 +118,11 @@ class Monitoring:
         if recovery >= threshold:
             return above
         # A day on which the score lies between the two is as the last day on which it did not.
-        decided = above | (self.score < recovery) | self.opens
-        last = np.flatnonzero(decided)
-        return above[last][np.cumsum(decided) - 1]
+        undecided = np.flatnonzero(~(above | (self.score < recovery) | self.opens))
+        first = np.flatnonzero(np.diff(undecided, prepend=-1) != 1)
+        lengths = np.diff(first, append=undecided.size)
+        above[undecided] = np.repeat(above[undecided[first] - 1], lengths)
+        return above
 
     def starts(self, in_alert: np.ndarray) -> np.ndarray:
         """Rows on which an alert starts, ascending."""
@@ -275,5 +277,5 @@ def _sums(values: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     filled = bounds[1:] > bounds[:-1]
     sums = np.zeros(filled.size, dtype=np.int64)
     if filled.any():
-        sums[filled] = np.add.reduceat(values, bounds[:-1][filled])
+        sums[filled] = np.add.reduceat(values, bounds[:-1][filled], dtype=np.int64)
     return sums

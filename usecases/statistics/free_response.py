@@ -15,7 +15,8 @@ unit of time. Below the recovery threshold of the protocol the threshold itself 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -27,6 +28,14 @@ from usecases.statistics.sorting import sorted_values
 
 CANDIDATES = 3_000
 """Thresholds at which the curve is evaluated before it is thinned."""
+
+
+def _aside(function: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> Future[np.ndarray]:
+    """What a function makes of ``values``, in another thread, which sorting lets run."""
+    executor = ThreadPoolExecutor(1)
+    found = executor.submit(function, values)
+    executor.shutdown(wait=False)
+    return found
 
 
 @dataclass(frozen=True)
@@ -47,9 +56,8 @@ class Steps:
 
     @classmethod
     def of(cls, low: np.ndarray, high: np.ndarray) -> Steps:
-        with ThreadPoolExecutor(1) as other:  # a sort lets other threads run
-            highs = other.submit(sorted_values, high)
-            return cls(sorted_values(low), highs.result())
+        highs = _aside(sorted_values, high)
+        return cls(sorted_values(low), highs.result())
 
     def at(self, thresholds: np.ndarray) -> np.ndarray:
         """The number of intervals (low, high] that hold each threshold, int64."""
@@ -96,11 +104,15 @@ class Starts:
 
     def days_in_alert(self, thresholds: np.ndarray) -> np.ndarray:
         """Monitored days in alert at each of the ascending ``thresholds``, int64."""
-        reach = self.monitoring.score
+        score, lowest = self.monitoring.score, thresholds.min(initial=np.inf)
+        at = np.flatnonzero(score >= lowest)
+        reach = score[at]
         if self.recovery is not None:
-            reach = np.where(reach > self._below, np.maximum(reach, self._record), reach)
-        at = np.flatnonzero(reach >= thresholds.min(initial=np.inf))
-        passed = np.searchsorted(thresholds, reach[at], side="right")
+            lasting = np.flatnonzero(score > self._below)
+            at = np.concatenate((at[reach <= self._below], lasting))
+            highest = np.maximum(score[lasting], self._record[lasting])
+            reach = np.concatenate((reach[reach <= self._below], highest))
+        passed = np.searchsorted(thresholds, reach, side="right")
         days = self.monitoring.days[at]
         sums = np.bincount(passed, weights=days, minlength=thresholds.size + 1)
         return np.cumsum(sums[:0:-1])[::-1].astype(np.int64)
@@ -111,18 +123,19 @@ def _records_before(monitoring: Monitoring, recovery: float) -> np.ndarray:
 
     Minus infinity where there is none, and on days below it.
     """
-    inside = monitoring.score >= recovery
-    record = np.where(inside, monitoring.before, -np.inf)
-    record[record < recovery] = -np.inf
+    inside = np.flatnonzero(monitoring.score >= recovery)
+    highest = monitoring.before[inside]
+    begins = highest < recovery
+    highest[begins] = -np.inf
     # Running maxima within excursions, by doubling the reach until it covers the longest one.
-    begins = inside & (record == -np.inf)
-    position = np.arange(record.size)
-    within = position - np.maximum.accumulate(np.where(begins | ~inside, position, 0))
-    reach, longest = 1, int(within.max(initial=0))
-    while reach < longest:
-        near = np.flatnonzero(within > reach)
-        record[near] = np.maximum(record[near], record[near - reach])
+    position = np.arange(inside.size)
+    within = position - np.maximum.accumulate(np.where(begins, position, 0))
+    reach, near = 1, position
+    while (near := near[within[near] > reach]).size:
+        highest[near] = np.maximum(highest[near], highest[near - reach])
         reach *= 2
+    record = np.full(monitoring.score.size, -np.inf)
+    record[inside] = highest
     return record
 
 
@@ -256,6 +269,8 @@ class FreeResponse:
         recovery: float | None = None,
     ) -> None:
         self.monitoring, self.events = monitoring, events
+        # Wanted later: a sort lets this thread go on.
+        self._scores = _aside(sorted_values, monitoring.score) if recovery is not None else None
         self.starts = Starts(monitoring, recovery)
         self.windows = Windows.of(self.starts, events, window, blanking)
         self.intervals = self.starts.of_rows()
@@ -299,11 +314,10 @@ class FreeResponse:
 
         Thresholds above one of them and up to the next raise the same alerts.
         """
-        score, recovery = self.monitoring.score, self.starts.recovery
-        if recovery is not None:
-            return Levels([sorted_values(score), np.asarray([recovery])])
+        if self._scores is not None:
+            return Levels([self._scores.result(), np.asarray([self.starts.recovery])])
         # Where alerts can start the scores are in order already.
-        rest = sorted_values(np.delete(score, self.intervals.row))
+        rest = sorted_values(np.delete(self.monitoring.score, self.intervals.row))
         return Levels([self.unexplained.high, self.explained.high, rest])
 
     @cached_property
