@@ -12,8 +12,9 @@ from portal.accounts.models import User
 from portal.organisations.actions import set_membership
 from portal.organisations.roles import Role
 from tests import factories
+from tests.browser.guard import Guard
+from tests.browser.judging import complaints, visit
 from tests.browser.test_main_job import sign_in
-from tests.browser.test_pages import complaints, visit
 from tests.portal.accounts.codes import code
 from tests.portal.accounts.provider import serving
 from tests.portal.accounts.test_identity_providers import configured, karen
@@ -146,12 +147,12 @@ def test_pages_of_who_is_not_signed_in_are_whole_too(page: Page) -> None:
 
 
 def test_a_partner_comes_through_its_own_provider(
-    context: BrowserContext, live_server: Any, settings: Any
+    page: Page, live_server: Any, settings: Any, guard: Guard
 ) -> None:
     with serving() as provider:
         settings.IDENTITY_PROVIDERS = configured(provider)
         user = karen()
-        page = context.new_page()  # it leaves the site, which the other pages must not
+        guard.allow(provider.issuer)  # signing in there is what the page leaves for
         page.goto("/account/sign-in/?next=/account/")
         assert complaints(page) == []
         page.get_by_role("button", name="A partner").click()
@@ -160,6 +161,7 @@ def test_a_partner_comes_through_its_own_provider(
         page.context.clear_cookies()
         provider.person["email_verified"] = False
         provider.person["sub"] = "somebody else"
+        guard.expect("status of 403")
         page.goto("/account/providers/partner/")
         assert complaints(page) == []
         page.get_by_role("button", name="Go on").click()

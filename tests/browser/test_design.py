@@ -7,7 +7,7 @@ database take part.
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from portal.result import Curve, Estimate, Result
 from portal.showcase.design import THRESHOLDS
 from portal.showcase.explorer import explored
 from portal.usecase import Explorer, Followed, Measure, UseCase
+from tests.browser.guard import Guard
 
 pytestmark = pytest.mark.browser
 
@@ -153,10 +154,8 @@ Open = Callable[..., Page]
 
 
 @pytest.fixture
-def open_page(started_browser: Browser) -> Iterator[Open]:
-    """Opens the page; afterwards nothing may have been written to the console."""
-    said: list[str] = []
-    opened = []
+def open_page(started_browser: Browser, guard: Guard) -> Open:
+    """Opens the page."""
     html = result_page()
 
     def answer(route: Route) -> None:
@@ -174,20 +173,16 @@ def open_page(started_browser: Browser) -> Iterator[Open]:
         route.fulfill(body=Path(found).read_bytes(), headers={"Content-Type": kind})
 
     def open_(path: str = "/result", **options: Any) -> Page:
-        context = started_browser.new_context(reduced_motion="reduce", **options)
+        context = started_browser.new_context(base_url=SITE, reduced_motion="reduce", **options)
         context.route("**/*", answer)
+        if path == "/unreachable":
+            guard.expect("Failed to load resource")
+            guard.expect("plotly.js could not be loaded")
         page = context.new_page()
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.goto(f"{SITE}{path}")
-        opened.append((context, path))
+        page.goto(path)
         return page
 
-    yield open_
-    expected = any("unreachable" in path for _context, path in opened)
-    for context, _path in opened:
-        context.close()
-    assert said == [] or expected
+    return open_
 
 
 def viewport(width: int) -> dict[str, int]:

@@ -12,7 +12,8 @@ from portal.comparisons.views import address_of
 from portal.organisations.roles import ConsortiumRole, Role
 from portal.usecase import use_cases
 from tests import factories
-from tests.browser.test_pages import sign_in, visit
+from tests.browser.judging import visit
+from tests.browser.test_pages import sign_in
 from tests.every_task import FRAMES, a_version_of, evaluated
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

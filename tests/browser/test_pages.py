@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.test import Client
 from django.urls import reverse
@@ -21,12 +18,10 @@ from portal.organisations.sharing import set_public
 from portal.showcase.indexing import PAGES
 from portal.studies.publishing import add_notice, publish_study
 from tests import factories, studies
+from tests.browser.guard import Guard
+from tests.browser.judging import complaints, visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-OPTIONS = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}}
-AXE = Axe()
 
 
 def addresses(by: User) -> dict[str, str]:
@@ -100,38 +95,6 @@ def sign_in(context: BrowserContext, user: User, url: str) -> None:
     context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.0 to 2.2, levels A and AA."""
-    found = AXE.run(page, options=OPTIONS).response["violations"]
-    return [f"{rule['id']} at {node['target']}" for rule in found for node in rule["nodes"]]
-
-
-def complaints(page: Page, scheme: Literal["light", "dark"] = "light") -> list[str]:
-    """What is wrong with the page that is open, at each width."""
-    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    found = []
-    if (headings := page.locator("h1").count()) != 1:
-        found.append(f"{headings} headings of the first level")
-    if not page.title().removesuffix(" · SHAIPED").strip():
-        found.append("no title")
-    for width in (1280, 375, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        if wide > width:
-            found.append(f"{wide} pixels wide on a screen of {width}")
-    return found + violations(page)
-
-
-def visit(page: Page, found: dict[str, str]) -> dict[str, list[str]]:
-    """What is wrong with each page; every other one is looked at in the dark."""
-    wrong = {}
-    for number, (name, address) in enumerate(found.items()):
-        page.goto(address)
-        if problems := complaints(page, "dark" if number % 2 else "light"):
-            wrong[name] = problems
-    return wrong
-
-
 def test_every_page_of_a_manager_is_whole_at_every_width_and_accessible(
     page: Page, media: object, live_server: object
 ) -> None:
@@ -175,10 +138,9 @@ def test_every_page_of_a_visitor_is_whole_at_every_width_and_accessible(
 
 
 def test_what_a_form_and_a_wrong_address_answer_is_accessible_too(
-    context: BrowserContext, live_server: object
+    page: Page, context: BrowserContext, live_server: object, guard: Guard
 ) -> None:
     person = factories.a_person(factories.an_organisation(), Role.VIEWER)
-    page = context.new_page()
     page.goto(reverse("sign-in"))
     page.get_by_label("E-mail address").fill("nobody@example.org")
     page.get_by_label("Password").fill("wrong")
@@ -187,4 +149,6 @@ def test_what_a_form_and_a_wrong_address_answer_is_accessible_too(
     assert complaints(page) == []
     sign_in(context, person, live_server.url)
     new_dataset = reverse("dataset-create", kwargs={"use_case": "ckd"})
+    for status in (403, 404):
+        guard.expect(f"status of {status}")
     assert visit(page, {"404": "/ckd/nothing/", "403": new_dataset}) == {}

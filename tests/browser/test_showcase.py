@@ -12,7 +12,8 @@ from playwright.sync_api import Page, expect
 from portal.organisations.roles import Role
 from portal.showcase.models import HomeFigure, Milestone
 from tests import factories
-from tests.browser.test_pages import complaints, sign_in, visit
+from tests.browser.judging import complaints, visit
+from tests.browser.test_pages import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 

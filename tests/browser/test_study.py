@@ -15,7 +15,8 @@ from portal.studies.actions import answer_invitation, withdraw_study
 from portal.studies.models import Publication, Study
 from portal.studies.publishing import add_notice, publish_study
 from tests import factories, studies
-from tests.browser.test_pages import complaints, sign_in, visit
+from tests.browser.judging import complaints, visit
+from tests.browser.test_pages import sign_in
 from tests.workers import workers
 
 pytestmark = [pytest.mark.browser, pytest.mark.workers, pytest.mark.django_db(transaction=True)]
@@ -128,7 +129,6 @@ def test_a_study_of_two_models_at_three_sites_is_published(
         outside.get_by_text("Download").click()
         outside.get_by_role("link", name="Everything (JSON)").click()
     assert Path(download.value.path()).read_bytes() == bytes(publication.content)
-    visitor.close()
 
 
 def test_every_page_of_a_study_is_whole_at_every_width_and_accessible(
