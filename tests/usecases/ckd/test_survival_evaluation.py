@@ -19,6 +19,7 @@ from portal.jobs.child import Refused
 from portal.result import Result, Subgroup
 from portal.tables import LoadedTable, TableRefused, read_table
 from portal.usecase import Figure
+from usecases import evaluate
 from usecases.ckd.survival_evaluation import POOLED, SurvivalProtocol, evaluate_survival
 from usecases.ckd.tables import COHORT_SURVIVAL
 from usecases.ckd.use_case import SURVIVAL
@@ -35,15 +36,7 @@ def run(folder: Path, predictions: str, out: Path, *settings: str) -> Result:
     arguments.append(f"--table=predictions={folder / predictions}.parquet")
     for setting in ("bootstrap_replicates=100", *settings):
         arguments += ["--set", setting]
-    done = subprocess.run(
-        [sys.executable, "-m", "usecases.evaluate", "ckd/survival", *arguments, "--out", out],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert evaluate.main(["ckd/survival", *arguments, "--out", str(out)]) == 0
     return Result.model_validate_json(out.read_bytes())
 
 

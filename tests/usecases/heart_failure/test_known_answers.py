@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from portal.result import Result
+from usecases import evaluate
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -25,21 +24,19 @@ def folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def result(folder: Path) -> Result:
-    done = subprocess.run(
+def result(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    out = tmp_path_factory.mktemp("known") / "result.json"
+    code = evaluate.main(
         [
-            *(sys.executable, "-m", "usecases.evaluate", "heart-failure/alerts"),
+            "heart-failure/alerts",
             *("--table", f"followup={folder / 'followup.parquet'}"),
             *("--table", f"events={folder / 'events.parquet'}"),
             *("--table", f"alerts={folder / 'alerts_synthetic.parquet'}"),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=120,
+            *("--out", str(out)),
+        ]
     )
-    assert done.returncode == 0, done.stderr.decode()
-    return Result.model_validate_json(done.stdout)
+    assert code == 0
+    return Result.model_validate_json(out.read_bytes())
 
 
 def test_counts_are_those_of_the_reference(result: Result) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from portal.jobs.child import Refused
 from portal.result import Result, Subgroup
 from tests.usecases.metastasis.simulation import QUICK, Frames, loaded, lung, scans, shuffled
 from tests.usecases.statistics import naive_detection as naive
+from usecases import evaluate
 from usecases.metastasis.lung_curves import size_names
 from usecases.metastasis.lung_evaluation import AT, SINGLE, evaluate_lung
 from usecases.metastasis.lung_protocol import LungProtocol
@@ -45,25 +43,21 @@ LUNA16_BOUNDS = dict(
 )
 
 
-def test_luna16_gives_the_numbers_of_the_challenge(tmp_path: Path, reference_data: Path) -> None:
+def test_luna16_gives_the_numbers_of_the_challenge(
+    tmp_path: Path, reference_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = reference_data / "metastasis-lung-ct" / "luna16"
     out = tmp_path / "result.json"
-    done = subprocess.run(
+    code = evaluate.main(
         [
-            *(sys.executable, "-m", "usecases.evaluate", "metastasis/lung-ct"),
+            "metastasis/lung-ct",
             *("--table", f"cases={folder / 'cases.parquet'}"),
             *("--table", f"lesions={folder / 'lesions.parquet'}"),
             *("--table", f"predictions={folder / 'predictions_deeplung.parquet'}"),
             *("--set", "operating_points=1/8,1/4,1/2,1,2,4,8", "--out", str(out)),
-        ],
-        cwd=ROOT,
-        env={k: v for k, v in os.environ.items() if not k.startswith("DJANGO")},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        ]
     )
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", "")
+    assert (code, *capsys.readouterr()) == (0, "", "")
     result = Result.model_validate_json(out.read_bytes())
 
     for point, value in LUNA16.items():

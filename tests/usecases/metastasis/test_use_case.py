@@ -17,6 +17,7 @@ from portal.result import Result
 from portal.tables import TableRefused, check_references, read_table
 from portal.usecase import Figure, Task, load_use_case
 from tests.usecases.metastasis.simulation import exams, lung, mammography, scans
+from usecases import evaluate
 from usecases.metastasis.use_case import LUNG_CT, MAMMOGRAPHY, USE_CASE
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -143,17 +144,13 @@ def test_the_forest_has_a_row_for_each_site(task: Task) -> None:
 
 
 @BOTH
-def test_a_result_survives_its_json_and_the_schema_is_printed(task: Task) -> None:
+def test_a_result_survives_its_json_and_the_schema_is_printed(
+    task: Task, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = result_of(task)
     assert Result.model_validate_json(result.to_json()) == result
-    printed = subprocess.run(
-        [sys.executable, "-m", "usecases.evaluate", "--schema", f"metastasis/{task.slug}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    schemas = json.loads(printed.stdout)
+    assert evaluate.main(["--schema", f"metastasis/{task.slug}"]) == 0
+    schemas = json.loads(capsys.readouterr().out)
     assert set(result.protocol) == set(schemas["protocol"]["properties"])
     stored = json.loads(result.to_json())
     assert set(stored) <= set(schemas["result"]["properties"])
