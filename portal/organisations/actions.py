@@ -67,23 +67,35 @@ def require_people_manager(organisation: Organisation, by: User | None) -> None:
         raise PermissionError("Only a manager of the organisation does that.")
 
 
-def _make_group(organisation: Organisation | None, role: Role) -> Group:
+def role_groups(organisation: Organisation | None) -> dict[str, int]:
+    """The key of the group of each role; None stands for the roles in any organisation.
+
+    They are made, all at once, where they are missing.
+    """
+    rows = RoleGroup.objects.filter(organisation=organisation).values_list("role", "group")
+    held = dict(rows)
+    if len(held) < len(Role):
+        _make_groups(organisation)
+        held = dict(rows.all())
+    return held
+
+
+def _make_groups(organisation: Organisation | None) -> None:
+    """Make the groups of the roles; those that are there stay, also if made at this moment."""
     owner = f"organisation {organisation.pk}" if organisation else "consortium"
-    group, _ = Group.objects.get_or_create(name=f"{owner}: {role.value}")
-    RoleGroup.objects.get_or_create(organisation=organisation, role=role, defaults={"group": group})
-    return group
-
-
-def consortium_group(role: Role) -> Group:
-    """The group of everyone who has ``role`` in any organisation."""
-    return _make_group(None, role)
+    names = {f"{owner}: {role.value}": role for role in Role}
+    Group.objects.bulk_create([Group(name=name) for name in names], ignore_conflicts=True)
+    groups = Group.objects.filter(name__in=names)
+    RoleGroup.objects.bulk_create(
+        [RoleGroup(organisation=organisation, role=names[one.name], group=one) for one in groups],
+        ignore_conflicts=True,
+    )
 
 
 @transaction.atomic
 def make_role_groups(organisation: Organisation) -> None:
     """Give ``organisation`` its role groups; doing it again changes nothing."""
-    for role in Role:
-        _make_group(organisation, role)
+    role_groups(organisation)
 
 
 @transaction.atomic
@@ -180,9 +192,8 @@ def synchronise_groups(user: User) -> None:
     get_user_model().objects.select_for_update().filter(pk=user.pk).first()
     wanted: set[int] = set()
     for membership in user.memberships.in_force().select_related("organisation"):
-        for role in included_roles(Role(membership.role)):
-            wanted.add(_make_group(membership.organisation, role).pk)
-            wanted.add(consortium_group(role).pk)
+        for groups in (role_groups(membership.organisation), role_groups(None)):
+            wanted |= {groups[role] for role in included_roles(Role(membership.role))}
     user.groups.set(wanted)
 
 

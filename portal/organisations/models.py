@@ -140,10 +140,6 @@ class Organisation(models.Model):
     def is_suspended(self) -> bool:
         return self.suspended_at is not None
 
-    def group(self, role: Role) -> Group:
-        """The group that holds what ``role`` may do with this organisation's objects."""
-        return Group.objects.get(role_group__organisation=self, role_group__role=role)
-
 
 class RoleGroup(models.Model):
     """Ties a group of django.contrib.auth to a role of one organisation, or of them all."""

@@ -13,12 +13,11 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from guardian.shortcuts import assign_perm, remove_perm
 from guardian.utils import get_group_obj_perms_model
 
 from portal.audit.actions import record
 from portal.audit.acts import Act
-from portal.organisations.actions import consortium_group
+from portal.organisations.actions import role_groups
 from portal.organisations.models import Organisation, RoleGroup
 from portal.organisations.roles import SHARED_WITH, VERBS, Role, Verb, lowest_role
 
@@ -157,15 +156,22 @@ def verbs_allowed(user: User | AnonymousUser, obj: Any) -> frozenset[str]:
 def _give(obj: models.Model, given: Iterable[tuple[int, Verb]]) -> None:
     """Let groups, by their keys, do things with ``obj``; what they may do already stays."""
     model: Any = get_group_obj_perms_model(obj)
-    kind = ContentType.objects.get_for_model(obj)
-    keys = dict(Permission.objects.filter(content_type=kind).values_list("codename", "pk"))
     model._default_manager.bulk_create(
         [
-            model(content_object=obj, group_id=group, permission_id=keys[_codename(verb, obj)])
+            model(content_object=obj, group_id=group, permission_id=_permission(verb, type(obj)))
             for group, verb in given
         ],
         ignore_conflicts=True,
     )
+
+
+def _take(obj: models.Model, taken: Iterable[tuple[int, Verb]]) -> None:
+    """Let groups, by their keys, no longer do things with ``obj``."""
+    ends = models.Q(pk=None)
+    for group, verb in taken:
+        ends |= models.Q(group=group, permission__codename=_codename(verb, obj))
+    given: models.QuerySet[Any] = get_group_obj_perms_model(obj)._default_manager.all()
+    given.filter(ends, content_object=obj).delete()
 
 
 def grant_to_owner(
@@ -193,16 +199,12 @@ def grant_to_each(obj: models.Model, verb: Verb, organisations: Iterable[Organis
 
 def grant(obj: models.Model, verb: Verb, organisation: Organisation | None) -> None:
     """Let ``organisation`` (None: the whole consortium) ``verb`` the object."""
-    role = SHARED_WITH[verb]
-    group = organisation.group(role) if organisation else consortium_group(role)
-    assign_perm(_codename(verb, obj), group, obj)
+    _give(obj, [(role_groups(organisation)[SHARED_WITH[verb]], verb)])
 
 
 def withdraw(obj: models.Model, verb: Verb, organisation: Organisation | None) -> None:
     """Undo :func:`grant`."""
-    role = SHARED_WITH[verb]
-    group = organisation.group(role) if organisation else consortium_group(role)
-    remove_perm(_codename(verb, obj), group, obj)
+    _take(obj, [(role_groups(organisation)[SHARED_WITH[verb]], verb)])
 
 
 @transaction.atomic
@@ -223,14 +225,11 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
     wanted = set(verbs)
     if wanted:
         wanted.add(Verb.VIEW)  # nobody uses what they cannot see
-    for verb in SHARED_WITH:
-        if verb not in _verbs_of(obj):
-            continue
-        if verb in wanted:
-            grant(obj, verb, organisation)
-        else:
-            withdraw(obj, verb, organisation)
-    shared = [str(verb.label) for verb in SHARED_WITH if verb in wanted and verb in _verbs_of(obj)]
+    groups, known = role_groups(organisation), _verbs_of(obj)
+    pairs = [(groups[role], verb) for verb, role in SHARED_WITH.items() if verb in known]
+    _give(obj, [(group, verb) for group, verb in pairs if verb in wanted])
+    _take(obj, [(group, verb) for group, verb in pairs if verb not in wanted])
+    shared = [str(verb.label) for verb in SHARED_WITH if verb in wanted and verb in known]
     record(
         by=by,
         organisation=obj.organisation,

@@ -103,6 +103,7 @@ def evaluations(count: int, stored: StoredResult, by: User) -> list[Evaluation]:
 
     from portal.evaluations.models import Evaluation, EvaluationGroupObjectPermission
     from portal.jobs.models import Status
+    from portal.organisations.actions import role_groups
     from portal.organisations.roles import Role
     from tests import factories
 
@@ -127,11 +128,12 @@ def evaluations(count: int, stored: StoredResult, by: User) -> list[Evaluation]:
         )
         for number in range(count)
     )
+    groups = role_groups(organisation)
     for role, verb in ((Role.VIEWER, "view"), (Role.CONTRIBUTOR, "change")):
         permission = Permission.objects.get(codename=f"{verb}_evaluation")
         EvaluationGroupObjectPermission.objects.bulk_create(
             EvaluationGroupObjectPermission(
-                permission=permission, group=organisation.group(role), content_object=row
+                permission=permission, group_id=groups[role], content_object=row
             )
             for row in rows
         )
