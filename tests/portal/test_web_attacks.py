@@ -91,6 +91,23 @@ def asked(client: Client, method: str, address: str, *data: Any, **headers: Any)
     return answer
 
 
+Read = list[tuple[Route, str, Any]]
+
+
+@pytest.fixture(scope="module")
+def read(_tenant_made_once: tuple[Tenant, Path]) -> dict[str, Read]:
+    """The answer of every address to the tenant's manager, to an auditor and to a visitor."""
+    tenant, _folder = _tenant_made_once
+    auditor = factories.appointed(ConsortiumRole.AUDITOR)
+    found = {}
+    for kind, person in (("manager", tenant.manager), ("auditor", auditor), ("visitor", None)):
+        client = client_of(person)
+        found[kind] = [
+            (route, address, asked(client, "get", address)) for route, address in addresses(tenant)
+        ]
+    return found
+
+
 # Forms of other sites
 
 
@@ -301,10 +318,10 @@ def test_stored_files_have_no_address_of_their_own(ours: Tenant) -> None:
 
 
 def test_every_answer_forbids_frames_guessing_and_what_comes_from_elsewhere(
-    ours: Tenant,
+    ours: Tenant, read: dict[str, Read]
 ) -> None:
     client = client_of(ours.manager)
-    answers = [asked(client, "get", address) for _route, address in addresses(ours)]
+    answers = [answer for _route, _address, answer in read["manager"]]
     answers += [asked(client, "post", address) for _route, address in addresses(ours, every=False)]
     answers.append(client.get("/", headers={"Host": "evil.example"}))
     assert {200, 302, 400, 403, 404, 405} <= {answer.status_code for answer in answers}
@@ -321,16 +338,15 @@ def test_every_answer_forbids_frames_guessing_and_what_comes_from_elsewhere(
             assert f"{part};" in f"{policy};", about
 
 
-def test_what_is_shown_to_a_person_is_kept_in_no_cache(ours: Tenant) -> None:
-    client, stranger = client_of(ours.manager), client_of(None)
-    for route, address in addresses(ours):
-        answer = asked(client, "get", address)
+def test_what_is_shown_to_a_person_is_kept_in_no_cache(read: dict[str, Read]) -> None:
+    for _route, address, answer in read["manager"]:
         if answer.status_code == 200:
             assert {"no-store", "private"} <= set(answer["Cache-Control"].split(", ")), address
+    for route, address, answer in read["visitor"]:
         if route.section == "api":  # which knows no session, and keeps nothing without a token
             continue
         # What a cache keeps for visitors it must not give to who is signed in.
-        assert "Cookie" in asked(stranger, "get", address).get("Vary", ""), address
+        assert "Cookie" in answer.get("Vary", ""), address
 
 
 def test_production_settings_pass_the_deployment_check_and_guard_cookies(tmp_path: Path) -> None:
@@ -385,22 +401,22 @@ def test_a_file_is_what_its_bytes_are_whatever_it_is_called(
     client = client_of(person)
     file = SimpleUploadedFile(name, DISGUISED[what], content_type=kind)
     client.post(reverse("table-upload", kwargs=about), {"file": file})
-    for upload in Upload.objects.all():
+    for upload in Upload.objects.filter(dataset=dataset):
         run_upload(upload.pk)
         page = client.get(upload.get_absolute_url())
         assert page["Content-Type"].startswith("text/html")
         assert b"alert(1)</script>" not in page.content
         assert b"<svg xmlns='" not in page.content
-    assert not Table.objects.exists()
+    assert not Table.objects.filter(dataset=dataset).exists()
     assert stored(media) == []
 
 
-def test_pages_are_html_and_everything_else_is_a_file_with_a_plain_name(ours: Tenant) -> None:
+def test_pages_are_html_and_everything_else_is_a_file_with_a_plain_name(
+    read: dict[str, Read],
+) -> None:
     kinds = set()
-    for person in (ours.manager, factories.appointed(ConsortiumRole.AUDITOR)):
-        client = client_of(person)
-        for _route, address in addresses(ours):
-            answer = asked(client, "get", address)
+    for person in ("manager", "auditor"):
+        for _route, address, answer in read[person]:
             if answer.status_code != 200:
                 continue
             kind = answer["Content-Type"]
@@ -421,16 +437,19 @@ def test_pages_are_html_and_everything_else_is_a_file_with_a_plain_name(ours: Te
     assert len(kinds) >= 3
 
 
-def test_no_cell_of_any_csv_file_is_a_formula(ours: Tenant, monkeypatch: Any) -> None:
+def test_no_cell_of_any_csv_file_is_a_formula(
+    ours: Tenant, read: dict[str, Read], monkeypatch: Any
+) -> None:
     """Every text counts as a formula here, so that one which went another way shows."""
     monkeypatch.setattr(spreadsheet, "FORMULA", tuple(string.printable))
     files = 0
-    for person in (ours.manager, factories.appointed(ConsortiumRole.AUDITOR)):
+    auditor = factories.appointed(ConsortiumRole.AUDITOR)
+    for kind, person in (("manager", ours.manager), ("auditor", auditor)):
         client = client_of(person)
-        for _route, address in addresses(ours):
-            answer = asked(client, "get", address)
-            if not answer["Content-Type"].startswith("text/csv"):
+        for _route, address, before in read[kind]:
+            if not before["Content-Type"].startswith("text/csv"):
                 continue
+            answer = asked(client, "get", address)
             files += 1
             for row in csv.reader(io.StringIO(answer.text_read.decode())):
                 for cell in row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,23 +17,38 @@ from portal.studies import actions
 from portal.studies.models import Cell, Invitation, Study
 from portal.studies.models.study import LOCKED
 from tests import factories, studies
+from tests.kept import keep_files, kept
 from tests.portal.jobs.test_models import refused
 from tests.studies import Partners
 
 
-@pytest.fixture
-def partners(db: None, media: Path) -> Partners:
-    return studies.partners(versions=1, sites=1)
+@pytest.fixture(scope="module")
+def _made_once(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Partners, Study, Study, Path]]:
+    folder = tmp_path_factory.mktemp("studies")
+    with kept(folder, django_db_blocker):
+        found = studies.partners(versions=1, sites=1)
+        yield found, studies.an_inviting_study(found), studies.a_running_study(found), folder
+
+
+Made = tuple[Partners, Study, Study, Path]
 
 
 @pytest.fixture
-def inviting(partners: Partners) -> Study:
-    return studies.an_inviting_study(partners)
+def partners(_made_once: Made, db: None, settings: Any) -> Partners:
+    keep_files(settings, _made_once[3])
+    return copy.deepcopy(_made_once[0])
 
 
 @pytest.fixture
-def running(partners: Partners) -> Study:
-    return studies.a_running_study(partners)
+def inviting(_made_once: Made, partners: Partners) -> Study:
+    return copy.deepcopy(_made_once[1])
+
+
+@pytest.fixture
+def running(_made_once: Made, partners: Partners) -> Study:
+    return copy.deepcopy(_made_once[2])
 
 
 def rows(study: Study) -> Any:
