@@ -58,3 +58,22 @@ def revoke_token(*, token: ApiToken, by: User) -> None:
 def end_sessions(*, sessions: list[UserSession], by: User) -> None:
     """Sign ``by`` out where those sessions are."""
     get_adapter().end_sessions(sessions)
+    if sessions:
+        where = "one session" if len(sessions) == 1 else f"{len(sessions)} sessions"
+        record_change(sentence=f"ended {where} elsewhere", by=by, verb=Act.SESSIONS_ENDED)
+
+
+def record_refusal(*, person: User, because: str) -> None:
+    """Record that somebody tried to sign in as ``person`` and was not let in.
+
+    Who it was is not known, and so the site itself is what acted. What they typed is not kept.
+    An address without an account leaves no line: it is no business of the log's, and lines that
+    cannot be removed could be made without end. On one account the limit on attempts bounds them.
+    """
+    record(
+        by=None,
+        organisation=None,
+        verb=Act.SIGN_IN_REFUSED,
+        obj=person,
+        sentence=f"refused a sign-in as {person}: {because}",
+    )

@@ -29,7 +29,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import second_factor
-from portal.accounts.actions import record_change
+from portal.accounts.actions import record_change, record_refusal
 from portal.accounts.identity_providers import IdentityProviderConfiguration
 from portal.accounts.models import User
 from portal.audit.actions import record
@@ -37,6 +37,8 @@ from portal.audit.acts import Act
 from portal.organisations.acting import acting_organisation
 
 logger = logging.getLogger(__name__)
+
+CLOSED = "the account is deactivated"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -89,11 +91,17 @@ class AccountAdapter(DefaultAccountAdapter):
             sentence="signed in",
         )
 
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        person = User.objects.filter(email__iexact=credentials.get("email") or "").first()
+        if person is not None:
+            why = "the password was wrong" if person.is_active else CLOSED
+            record_refusal(person=person, because=why)
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("account-detail")
 
     def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
-        return refused(request)
+        return closed(request, user)
 
     def add_message(
         self,
@@ -190,7 +198,9 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
             with transaction.atomic():
                 sociallogin.connect(request, user)
                 record_change(sentence=f"was matched by the provider “{provider.name}”", by=user)
-        elif user is not None or not provider.creates_accounts:
+        elif user is not None:
+            raise ImmediateHttpResponse(closed(request, user))
+        elif not provider.creates_accounts:
             raise ImmediateHttpResponse(refused(request))
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
@@ -252,3 +262,9 @@ def _configuration(sociallogin: SocialLogin) -> IdentityProviderConfiguration:
 def refused(request: HttpRequest) -> HttpResponse:
     """Say that no account here is open to a person: the same whether it is closed or never was."""
     return render(request, "accounts/refused.html", status=403)
+
+
+def closed(request: HttpRequest, user: User) -> HttpResponse:
+    """Refuse ``user``, whose account is deactivated."""
+    record_refusal(person=user, because=CLOSED)
+    return refused(request)

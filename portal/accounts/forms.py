@@ -12,6 +12,7 @@ from allauth.account.forms import (
 )
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.base.forms import ReauthenticateForm as ReauthenticateByCodeForm
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import (
     AddWebAuthnForm,
@@ -24,6 +25,7 @@ from django import forms
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from portal.accounts.actions import record_refusal
 from portal.accounts.adapters import AccountAdapter, SecondFactorAdapter
 from portal.accounts.models import ApiToken, User
 
@@ -116,6 +118,10 @@ class SecondFactorForm(AuthenticateForm):
         _plain(self, code=_("Code"))
         self.fields["code"].help_text = CODE_HELP
         self.fields["code"].widget.attrs |= {"autofocus": True, "inputmode": "numeric"}
+
+    def _emit_authentication_failed(self, authenticator: Authenticator) -> None:
+        super()._emit_authentication_failed(authenticator)
+        record_refusal(person=self.user, because="the code after the right password was wrong")
 
 
 class ConfirmCodeForm(ReauthenticateByCodeForm):

@@ -7,7 +7,6 @@ from allauth.account import views as account
 from allauth.mfa.base import views as factor
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.webauthn import views as webauthn
-from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path, reverse_lazy
 
 from portal.accounts import views
@@ -32,7 +31,7 @@ urlpatterns = [
         name="mfa_authenticate",
     ),
     path("sign-in/passkey/", webauthn.login_webauthn, name="mfa_login_webauthn"),
-    path("sign-out/", LogoutView.as_view(), name="sign-out"),
+    path("sign-out/", views.SignOut.as_view(), name="sign-out"),
     # Password
     path("password/", views.PasswordChange.as_view(), name="account_change_password"),
     path(

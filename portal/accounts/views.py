@@ -14,6 +14,7 @@ from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LogoutView
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -28,6 +29,7 @@ from portal.accounts.devices import device
 from portal.accounts.forms import NameForm, TokenForm
 from portal.accounts.models import ApiToken, User
 from portal.accounts.people import signed_in
+from portal.audit.actions import record
 from portal.audit.acts import Act
 from portal.organisations.acting import acting_organisation, acting_organisations
 
@@ -168,6 +170,22 @@ class SignIn(LoginView):
     def get_context_data(self, **named: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**named)
         return context | {"providers": settings.IDENTITY_PROVIDERS}
+
+
+class SignOut(LogoutView):
+    """The end of this session; the log holds whose it was."""
+
+    @transaction.atomic
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if request.user.is_authenticated:
+            record(
+                by=request.user,
+                organisation=acting_organisation(request),
+                verb=Act.SIGNED_OUT,
+                obj=signed_in(request),
+                sentence="signed out",
+            )
+        return super().post(request, *args, **kwargs)
 
 
 class Recorded:

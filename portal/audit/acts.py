@@ -31,6 +31,9 @@ class Act(TextChoices):
     PERSON_ACTIVATED = "person-activated", _("activated a person")
     # How people sign in
     SIGNED_IN = "signed-in", _("signed in")
+    SIGNED_OUT = "signed-out", _("signed out")
+    SIGN_IN_REFUSED = "sign-in-refused", _("refused a sign-in")
+    SESSIONS_ENDED = "sessions-ended", _("ended sessions elsewhere")
     PASSWORD_CHANGED = "password-changed", _("changed a password")
     FACTOR_ADDED = "factor-added", _("added a second factor")
     FACTOR_REMOVED = "factor-removed", _("removed a second factor")

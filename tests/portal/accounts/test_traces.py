@@ -57,6 +57,51 @@ def test_a_password_without_the_second_factor_is_no_sign_in(client: Client, pers
     assert Entry.objects.filter(verb=Act.SIGNED_IN).count() == 1
 
 
+def test_signing_out_here_and_elsewhere(client: Client, person: User) -> None:
+    for _ in range(2):
+        sign_in(Client(), person.email)
+    client.post("/account/sessions/end-others/")
+    client.post("/account/sessions/end-others/")  # there are none left
+    client.post("/account/sign-out/")
+    client.post("/account/sign-out/")
+    found = Entry.objects.filter(verb__in=(Act.SESSIONS_ENDED, Act.SIGNED_OUT)).order_by("id")
+    assert [(entry.person, entry.sentence) for entry in found] == [
+        (person, "ended 2 sessions elsewhere"),
+        (person, "signed out"),
+    ]
+
+
+def test_refused_sign_ins_say_whose_account_and_nothing_that_was_typed(person: User) -> None:
+    closed = factories.a_person(is_active=False)
+    sign_in(Client(), person.email.upper(), "not it")
+    sign_in(Client(), closed.email)
+    sign_in(Client(), "nobody@example.org", "not it")
+    found = list(Entry.objects.filter(object_type="accounts.user").order_by("id"))
+    assert [(entry.object_id, entry.sentence) for entry in found] == [
+        (str(person.pk), f"refused a sign-in as {person}: the password was wrong"),
+        (str(closed.pk), f"refused a sign-in as {closed}: the account is deactivated"),
+    ]
+    for entry in found:
+        assert (entry.verb, entry.person, entry.address) == (Act.SIGN_IN_REFUSED, None, "127.0.0.1")
+
+
+def test_attempts_on_one_account_do_not_fill_the_log(person: User) -> None:
+    for number in range(8):
+        sign_in(Client(REMOTE_ADDR=f"192.0.2.{number}"), person.email, "not it")
+    assert Entry.objects.filter(verb=Act.SIGN_IN_REFUSED).count() == 5
+
+
+def test_a_wrong_code_after_the_right_password_is_a_refusal(client: Client, person: User) -> None:
+    secret = client.get("/account/second-factor/app/").context["form"].secret
+    client.post("/account/second-factor/app/", {"code": code(secret)})
+    other = Client()
+    sign_in(other, person.email)
+    other.post("/account/sign-in/second-factor/", {"code": "000000"})
+    entry = Entry.objects.get(verb=Act.SIGN_IN_REFUSED)
+    assert entry.sentence.endswith("the code after the right password was wrong")
+    assert (entry.person, entry.object_id) == (None, str(person.pk))
+
+
 def test_names(client: Client, person: User) -> None:
     client.post("/account/name/", {"full_name": "Another name"})
     assert told(person) == ["changed their name"]

@@ -43,7 +43,7 @@ class Deed:
     """Something that is ready to be done, and by whom and for which organisation it then is."""
 
     do: Callable[[], Any]
-    by: User
+    by: User | None
     organisation: Organisation | None
 
 
@@ -194,6 +194,20 @@ def signed_in() -> Deed:
     client = Client(REMOTE_ADDR=ADDRESS)
     data = {"login": person.email, "password": factories.PASSWORD}
     return Deed(partial(client.post, reverse("sign-in"), data), person, of(person))
+
+
+def sign_in_refused() -> Deed:
+    person = a_manager()
+    client = Client(REMOTE_ADDR=ADDRESS)
+    data = {"login": person.email, "password": "not it"}
+    return Deed(partial(client.post, reverse("sign-in"), data), None, None)
+
+
+def sessions_ended() -> Deed:
+    person = a_manager()
+    a_fresh_session(person)
+    here = a_fresh_session(person)
+    return Deed(partial(here.post, reverse("other-sessions-end")), person, None)
 
 
 def a_fresh_session(person: User) -> Client:
@@ -390,6 +404,9 @@ DEEDS: dict[Act, Callable[[], Deed]] = {
     Act.PERSON_DEACTIVATED: lambda: person_switched(active=False),
     Act.PERSON_ACTIVATED: lambda: person_switched(active=True),
     Act.SIGNED_IN: signed_in,
+    Act.SIGNED_OUT: lambda: sent(a_manager(), "sign-out"),
+    Act.SIGN_IN_REFUSED: sign_in_refused,
+    Act.SESSIONS_ENDED: sessions_ended,
     Act.PASSWORD_CHANGED: password_changed,
     Act.FACTOR_ADDED: factor_added,
     Act.FACTOR_REMOVED: factor_removed,
@@ -430,7 +447,7 @@ def test_the_act_is_in_the_log_with_who_for_whom_from_where_and_when(media: Path
     answer = deed.do()
     assert answer is None or answer.status_code in (200, 302)
     (entry,) = Entry.objects.exclude(pk__in=before).filter(verb=act)
-    assert (entry.person, entry.person_email) == (deed.by, deed.by.email)
+    assert (entry.person, entry.person_email) == (deed.by, deed.by.email if deed.by else "")
     assert entry.organisation == deed.organisation
     assert entry.address == ADDRESS
     assert abs((entry.at - start).total_seconds()) < 60
