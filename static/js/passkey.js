@@ -25,8 +25,6 @@ const ask = {
 };
 
 const start = (button) => {
-  button.hidden = false;
-  button.closest("[data-passkey-only]")?.removeAttribute("hidden");
   button.addEventListener("click", async () => {
     const { form } = button;
     if (!form.reportValidity()) return;
@@ -42,4 +40,9 @@ const start = (button) => {
   });
 };
 
-if (webauthnJSON?.supported()) document.querySelectorAll("[data-passkey]").forEach(start);
+const hide = (button) => {
+  button.hidden = true;
+  button.closest("[data-passkey-only]")?.setAttribute("hidden", "");
+};
+
+document.querySelectorAll("[data-passkey]").forEach(webauthnJSON?.supported() ? start : hide);

@@ -17,7 +17,6 @@
   document.addEventListener("DOMContentLoaded", () => {
     const group = document.querySelector("[data-theme-choice]");
     if (!group) return;
-    group.hidden = false;
     const buttons = [...group.querySelectorAll("button")];
     const show = () => {
       const current = root.dataset.theme ?? "system";

@@ -30,11 +30,17 @@ BASICS = """
     found.push(`no words for ${image.src}`);
   }
   let moved = 0;
+  const what = new Set();
   const observer = new PerformanceObserver((list) => {
-    for (const entry of list.getEntries()) moved += entry.hadRecentInput ? 0 : entry.value;
+    for (const entry of list.getEntries()) {
+      moved += entry.hadRecentInput ? 0 : entry.value;
+      for (const { node, previousRect: was, currentRect: is } of entry.sources) {
+        what.add(`${node?.nodeName}.${node?.className} from ${was.y} to ${is.y}`);
+      }
+    }
   });
   observer.observe({ type: "layout-shift", buffered: true });
-  setTimeout(() => done({ found, moved }), 30);
+  setTimeout(() => done({ found, moved, what: [...what].join(', ') }), 30);
 })
 """
 
@@ -54,7 +60,9 @@ def violations(page: Page, rules: list[str] | None = None) -> list[str]:
 def basics(page: Page) -> list[str]:
     """Title, heading, language and images, and whether the page moved while it was loaded."""
     answer = page.evaluate(BASICS)
-    moved = [f"it moved by {answer['moved']:.3f}"] if answer["moved"] > SHIFT else []
+    moved = (
+        [f"it moved by {answer['moved']:.3f}: {answer['what']}"] if answer["moved"] > SHIFT else []
+    )
     return [*answer["found"], *moved]
 
 
