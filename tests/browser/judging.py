@@ -44,12 +44,32 @@ BASICS = """
 })
 """
 
+WITHOUT_SCRIPTS = """
+() => {
+  const found = [];
+  const seen = (element) => element.checkVisibility();
+  const words = document.querySelector("main")?.innerText.trim() ?? "";
+  if (words.length < 40) found.push(`it says “${words}” and no more`);
+  for (const idle of document.querySelectorAll(".plot, .wants-scripts, [data-figure-image]")) {
+    if (seen(idle)) found.push(`${idle.className} stands there for nothing`);
+  }
+  for (const plot of document.querySelectorAll(".plot")) {
+    const box = plot.closest("figure")?.querySelector("details");
+    if (box) box.open = true;
+    const numbers = [...(box?.querySelectorAll("table, a[href]") ?? [])];
+    if (!numbers.some(seen)) found.push(`no numbers for the chart “${plot.dataset.question}”`);
+  }
+  return found;
+}
+"""
+
 
 def violations(page: Page, rules: list[str] | None = None) -> list[str]:
     """What axe finds against WCAG 2.0 to 2.2, levels A and AA, or against ``rules`` alone."""
     only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     options = {
         "resultTypes": ["violations"],
+        "preload": False,  # it writes styles into the page, which the policy forbids
         "runOnly": only,
         "rules": {} if rules else {"target-size": {"enabled": True}},
     }
@@ -57,13 +77,13 @@ def violations(page: Page, rules: list[str] | None = None) -> list[str]:
     return [f"{rule['id']} at {node['target']}" for rule in found for node in rule["nodes"]]
 
 
-def basics(page: Page) -> list[str]:
+def basics(page: Page, *, may_move: bool = False) -> list[str]:
     """Title, heading, language and images, and whether the page moved while it was loaded."""
     answer = page.evaluate(BASICS)
     moved = (
         [f"it moved by {answer['moved']:.3f}: {answer['what']}"] if answer["moved"] > SHIFT else []
     )
-    return [*answer["found"], *moved]
+    return [*answer["found"], *([] if may_move else moved)]
 
 
 def sideways(page: Page, widths: Iterable[int] = WIDTHS) -> list[str]:
@@ -83,9 +103,15 @@ def complaints(page: Page, scheme: Scheme = "light") -> list[str]:
     return sideways(page) + violations(page)
 
 
-def judged(page: Page) -> list[str]:
+def unread(page: Page) -> list[str]:
+    """What is not there for whoever lets no script run."""
+    found: list[str] = page.evaluate(WITHOUT_SCRIPTS)
+    return found
+
+
+def judged(page: Page, *, may_move: bool = False) -> list[str]:
     """What is wrong with the page that was just opened, at each width and in both schemes."""
-    found = basics(page) + sideways(page)
+    found = basics(page, may_move=may_move) + sideways(page)
     found += [f"light: {one}" for one in violations(page)]
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
     found += [f"dark: {one}" for one in violations(page, OF_COLOURS)]
