@@ -77,12 +77,15 @@ def text_of(response: Any) -> str:
     return PASSING.sub(r"\1\2", "\n".join(said))
 
 
-def asked(route: Route, kind: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
+def asked(route: Route, about: Fill, kind: str) -> Iterator[tuple[dict[str, Any], dict[str, str]]]:
     """The queries and headers with which a page is asked for."""
     is_of_all = route.places <= {"use_case", "task"}
     if kind == "manager" or is_of_all or (kind == "lead" and route.section == "studies"):
         yield {}, {}
-    if kind in ("manager", "anonymous") and route.name.endswith(("-list", "-check")):
+    # Of metastasis nobody has anything: more than the page itself cannot tell.
+    is_of_something = about.get("use_case") != "metastasis"
+    is_asked = route.name.endswith(("-list", "-check")) and is_of_something
+    if kind in ("manager", "anonymous") and is_asked:
         for query in QUERIES:
             yield query, {}
     if kind == "manager" and route.name.endswith("-detail"):
@@ -103,7 +106,7 @@ def walk(
             for route in routes():
                 for about in tenant.of(route):
                     address = reverse(route.name, kwargs=about)
-                    for query, headers in [({}, {})] if plainly else asked(route, kind):
+                    for query, headers in [({}, {})] if plainly else asked(route, about, kind):
                         reset_queries()
                         with CaptureQueriesContext(connection) as captured:
                             answer = client.get(address, query, headers=headers)
