@@ -97,12 +97,14 @@ def evaluation_case(
     if row is None or view.draw is None:
         raise Http404(_("There is no such case."))
     words = cases.cells(view.columns, row)
+    figure = cases.draw_case(evaluation, str(row[view.columns[0].name]))
     context = _context(use_case, evaluation, view) | {
         "number": number,
         "previous": number - 1 if number > 1 else None,
         "next": number + 1 if number < count else None,
         "name": words[0],
         "facts": list(zip(view.columns[1:], words[1:], strict=True)),
-        "figure": cases.draw_case(evaluation, str(row[view.columns[0].name])),
+        "figure": figure,
+        "tables": [cases.figure_table(figure)] if figure else [],
     }
     return render(request, use_case.templates("evaluations/case.html"), context)

@@ -7,6 +7,8 @@ a list, in the API or in the log, and in addresses a case goes by its running nu
 from __future__ import annotations
 
 import contextlib
+import html
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,3 +149,22 @@ def draw_case(evaluation: Evaluation, case: str) -> dict[str, Any] | None:
             return figure_json(task.cases.draw(files, protocol, case, gettext))
         except FileNotFoundError:
             return None
+
+
+def figure_table(figure: dict[str, Any]) -> dict[str, Any]:
+    """What a pointer reads in the figure of a case, for who has none or sees no chart."""
+    rows = []
+    for trace in figure["data"]:
+        if trace.get("hoverinfo") == "skip":
+            continue
+        template = trace["hovertemplate"].removesuffix("<extra></extra>")
+        points = zip(trace["x"], trace["y"], strict=True)
+        texts = trace.get("customdata") or [""] * len(trace["x"])
+        for (x, y), words in zip(points, texts, strict=True):
+            if x is not None:
+                said = template.replace("%{customdata}", words)
+                said = re.sub(r"%{x[^}]*}", str(x), said)
+                said = re.sub(r"%{y[^}]*}", f"{y:.4g}", said)
+                day, *more = (html.unescape(part) for part in said.split("<br>"))
+                rows.append([day, "; ".join(more)])
+    return {"head": [gettext("Day"), gettext("Value")], "rows": sorted(rows)}
