@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef
+from django.db.models import Case, Exists, OuterRef, Q, Value, When, Window
+from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -25,16 +26,32 @@ if TYPE_CHECKING:
     from django.db.models import QuerySet
 
     from portal.accounts.models import User
-    from portal.evaluations.models import EvaluationQuerySet
 
 SHOWN = 10
 """Entries of a section; the lists hold the rest."""
+ANY = Q()
 
 
-def _evaluations(user: User) -> EvaluationQuerySet:
-    """The evaluations that the person's organisations submitted."""
+def _evaluations(user: User, section: Q = ANY) -> dict[str, list[Evaluation]]:
+    """The newest evaluations that the person's organisations submitted, by section.
+
+    One query finds those of every section, so that what one may see is worked out once; a
+    section has one more than is shown, where there are more.
+    """
     mine = Organisation.objects.where_member(user)
-    return Evaluation.objects.visible_to(user).filter(organisation__in=mine)
+    of_section = Case(
+        When(status__in=UNFINISHED, then=Value("running")),
+        When(status=Status.FAILED, then=Value("failed")),
+        default=Value("ended"),
+    )
+    place = Window(RowNumber(), partition_by="section", order_by=Evaluation._meta.ordering)
+    newest = Evaluation.objects.visible_to(user).filter(section, organisation__in=mine).order_by()
+    placed = newest.annotate(section=of_section).annotate(place=place).filter(place__lte=SHOWN + 1)
+    section_of = dict(placed.values_list("pk", "section"))
+    found: dict[str, list[Evaluation]] = {"running": [], "failed": [], "ended": []}
+    for evaluation in Evaluation.objects.for_list().filter(pk__in=section_of):
+        found[section_of[evaluation.pk]].append(evaluation)
+    return found
 
 
 def _uploads(user: User) -> QuerySet[Upload]:
@@ -60,8 +77,9 @@ def _refused(user: User) -> QuerySet[Upload]:
 def my_work(request: HttpRequest) -> HttpResponse:
     """What runs (refreshed by htmx while something does), what waits, what has ended."""
     user = signed_in(request)
-    evaluations = _evaluations(user).for_list()
-    running = list(evaluations.filter(status__in=UNFINISHED)[: SHOWN + 1])
+    refreshes = wants_fragment(request)
+    evaluations = _evaluations(user, Q(status__in=UNFINISHED) if refreshes else ANY)
+    running = evaluations["running"]
     uploads = list(_uploads(user).filter(status__in=UNFINISHED)[:SHOWN])
     context = {
         "section": "my-work",
@@ -70,19 +88,18 @@ def my_work(request: HttpRequest) -> HttpResponse:
         "uploads": uploads,
         "is_busy": bool(running or uploads),
     }
-    if wants_fragment(request):
+    if refreshes:
         response = render(request, "my_work/_running.html", context)
         if not context["is_busy"]:  # what has ended belongs under another heading now
             response["HX-Refresh"] = "true"
         return response
     changeable = ModelVersion.objects.visible_to(user).filter(status=ModelVersion.Status.DRAFT)
-    ended = evaluations.exclude(status__in=(*UNFINISHED, Status.FAILED))[:SHOWN]
     context |= {
         "invitations": list(Invitation.objects.waiting_for(user)[:SHOWN]),
         "refused": list(_refused(user)[:SHOWN]),
-        "failed": list(evaluations.filter(status=Status.FAILED)[:SHOWN]),
+        "failed": evaluations["failed"][:SHOWN],
         "drafts": list(changeable.select_related("model")[:SHOWN]),
-        "rows": [listed(evaluation) for evaluation in ended],
+        "rows": [listed(evaluation) for evaluation in evaluations["ended"][:SHOWN]],
         "may_contribute": Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists(),
     }
     return render(request, "my_work/my_work.html", context)

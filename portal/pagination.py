@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, QuerySet, Window
+from django.db.models import Count, F, IntegerField, QuerySet, Value, Window
+from django.db.models.functions import Least, RowNumber
 from django.http import HttpRequest
 
 PER_PAGE = 20
@@ -43,23 +44,26 @@ def counted_page(request: HttpRequest, rows: QuerySet[Any, Any], whole: QuerySet
     paginator = Paginator(rows, PER_PAGE)
     asked = request.GET.get("page", "")
     number = int(asked) if re.fullmatch(r"[1-9][0-9]{0,6}", asked) else 1
-    keys = _counted(paginator, rows, number)
-    if not keys and number > 1:  # beyond the last page, which is the nearest
-        number = paginator.num_pages
-        keys = _counted(paginator, rows, number)
-    page = paginator.page(number)
-    page.object_list = list(whole.filter(pk__in=keys))
+    found = list(_cut(rows, number).values_list("pk", "of_all"))
+    paginator.count = found[0][1] if found else 0
+    page = paginator.page(min(number, paginator.num_pages))
+    page.object_list = list(whole.filter(pk__in=[key for key, _count in found]))
     return page
 
 
-def _counted(paginator: Paginator, rows: QuerySet[Any, Any], number: int) -> list[Any]:
-    """The keys of a page; ``paginator`` learns how many rows there are, where it has any."""
-    first = PER_PAGE * (number - 1)
-    counted = rows.annotate(of_all=Window(Count("*"))).values_list("pk", "of_all")
-    keyed = list(counted[first : first + PER_PAGE])
-    if keyed:
-        paginator.count = keyed[0][1]
-    return [key for key, _count in keyed]
+def _cut(rows: QuerySet[Any, Any], number: int) -> QuerySet[Any, Any]:
+    """A page of ``rows``, or beyond the last one that, with how many rows there are.
+
+    The first page is the most asked for, and finds its few rows without sorting the others.
+    """
+    counted = rows.annotate(of_all=Window(Count("*")))
+    if number == 1:
+        return counted[:PER_PAGE]
+    order = rows.query.order_by or rows.model._meta.ordering
+    of_last = (F("of_all") - 1) / PER_PAGE * PER_PAGE
+    before: Any = Least(Value(PER_PAGE * (number - 1)), of_last, output_field=IntegerField())
+    placed = counted.annotate(place=Window(RowNumber(), order_by=order))
+    return placed.filter(place__gt=before, place__lte=before + PER_PAGE)
 
 
 def fetched(page: Page, rows: QuerySet[Any, Any]) -> list[Any]:

@@ -99,6 +99,57 @@ class Drawing(models.Model):
         )
 
 
+NOT_LISTED = (
+    *("failure_detail", "protocol", "token", "worker", "lease_expires_at", "woken_at"),
+    *("stored_result__fingerprint", "stored_result__content", "stored_result__created_at"),
+    *(
+        f"dataset__{name}"
+        for name in (
+            "description",
+            "document",
+            "keyword",
+            "access_rights",
+            "health_category",
+            "temporal_start",
+            "temporal_end",
+            "contact_name",
+            "contact_email",
+            "personal_data",
+            "legal_basis",
+            "provenance",
+            "issued",
+            "modified",
+        )
+    ),
+    *(
+        f"model_version__{name}"
+        for name in (
+            "artefact_facts",
+            "inputs",
+            "intended_purpose",
+            "population",
+            "output",
+            "horizon",
+            "out_of_scope",
+            "training_data",
+            "limitations",
+            "licence",
+            "mdr_class",
+            "mdr_rule",
+            "ce_status",
+            "udi_di",
+        )
+    ),
+    *("model_version__model__description", "model_version__model__document"),
+    *(
+        f"{organisation}__{name}"
+        for organisation in ("organisation", "dataset__organisation")
+        for name in ("description", "description_fr", "description_da", "website")
+    ),
+)
+"""What no row of a list shows: a hundred columns of six tables cost more than finding them."""
+
+
 class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluation"]):  # type: ignore[override]
     """Evaluations, by where they belong and how far they are."""
 
@@ -133,7 +184,7 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
     ) -> Self:
         versions = ModelVersion.objects.filter(model__in=registered).order_by()
         return self.filter(
-            models.Q(pk__in=seen)
+            models.Exists(seen.filter(content_object=models.OuterRef("pk")))
             | models.Q(
                 status=Status.SUCCEEDED,
                 study=None,
@@ -167,14 +218,7 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
         """With what a row of a list shows, in one query."""
         return self.select_related(
             "organisation", "dataset__organisation", "model_version__model", "stored_result"
-        ).defer(
-            "stored_result__content",
-            "failure_detail",
-            "protocol",
-            "dataset__description",
-            "model_version__artefact_facts",
-            "model_version__inputs",
-        )
+        ).defer(*NOT_LISTED)
 
 
 class Evaluation(Job):

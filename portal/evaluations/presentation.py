@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,10 @@ def find(task: Task, result: Result) -> Finding:
 
 def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
     """The headline measures that the result holds."""
-    found = []
+    return list(_each_card(task, result, finding))
+
+
+def _each_card(task: Task, result: Result, finding: Finding) -> Iterator[Card]:
     for key in task.headline:
         estimate = leading(task, result, key)
         if estimate is None:
@@ -72,8 +75,7 @@ def cards(task: Task, result: Result, finding: Finding) -> list[Card]:
                 "measure": label,
                 "threshold": taken_at(task, estimate.at),
             }
-        found.append(Card(measure, estimate, finding.sentences.get(key, ""), label))
-    return found
+        yield Card(measure, estimate, finding.sentences.get(key, ""), label)
 
 
 def leading(task: Task, result: Result, key: str) -> Estimate | None:
@@ -185,8 +187,8 @@ def listed(evaluation: Evaluation) -> dict[str, Any]:
         return {"evaluation": evaluation}
     task = evaluation.declared_task
     finding = find(task, summary)
-    leading = cards(task, summary, finding)[:1]
-    return {"evaluation": evaluation, "finding": finding, "card": leading[0] if leading else None}
+    card = next(_each_card(task, summary, finding), None)
+    return {"evaluation": evaluation, "finding": finding, "card": card}
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     datasets = Dataset.objects.visible_to(request.user).of(use_case)
     holders = Organisation.objects.filter(pk__in=datasets.values("organisation"))
     publications = list(Publication.objects.of(use_case).newest()[:4])
+    keys = list(evaluations.values_list("pk", flat=True)[:5])
+    rows = Evaluation.objects.for_list().filter(pk__in=keys)  # joins are made for these alone
     # A retracted answer is listed, with its notice, and is not the one to show.
     shown = next((entry for entry in publications if not entry.is_retracted), None)
     context = {
@@ -102,11 +104,12 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
         **_newest_answer(shown),
         "holders": sorted(holders, key=lambda holder: (holder.country_name, holder.name)),
         "places": _places(holders),
-        "datasets": datasets.select_related("organisation")[:6],
+        "datasets": datasets.select_related("organisation").defer("description", "document")[:6],
         "models": Model.objects.visible_to(request.user)
         .of(use_case)
-        .select_related("organisation")[:6],
-        "rows": [listed(evaluation) for evaluation in evaluations.for_list()[:5]],
+        .select_related("organisation")
+        .defer("description", "document")[:6],
+        "rows": [listed(evaluation) for evaluation in rows],
         "may_contribute": Organisation.objects.where_member(
             request.user, Role.CONTRIBUTOR
         ).exists(),

@@ -7,6 +7,7 @@ attributes; a number that a browser parses is never localised, one that a person
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from django import template
@@ -18,8 +19,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
+from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from portal.result import Pooled
 from portal.showcase.drawing import Axis, DrawnRow, axis_of, drawn_row, tick_marks
@@ -73,6 +74,12 @@ JOB_STATES = {
 @register.simple_tag
 def job_status(status: str) -> SafeString:
     """The state of a job, by icon and word."""
+    return _job_status(status, get_language() or "")
+
+
+@cache
+def _job_status(status: str, _language: str) -> SafeString:
+    """Made once for each state and language: a list shows one in every row."""
     drawn, word = JOB_STATES.get(status, ("", status))
     return format_html(
         '<span class="status {}">{}<span>{}</span></span>',
