@@ -1,4 +1,4 @@
-"""Values that no form of this site sends, in every form and query: refused in words, never by a crash."""
+"""Values that no form of this site sends, in every form and query: none of them is a crash."""
 
 from __future__ import annotations
 
