@@ -44,25 +44,6 @@ BASICS = """
 })
 """
 
-WITHOUT_SCRIPTS = """
-() => {
-  const found = [];
-  const seen = (element) => element.checkVisibility();
-  const words = document.querySelector("main")?.innerText.trim() ?? "";
-  if (words.length < 40) found.push(`it says “${words}” and no more`);
-  for (const idle of document.querySelectorAll(".plot, .wants-scripts, [data-figure-image]")) {
-    if (seen(idle)) found.push(`${idle.className} stands there for nothing`);
-  }
-  for (const plot of document.querySelectorAll(".plot")) {
-    const box = plot.closest("figure")?.querySelector("details");
-    if (box) box.open = true;
-    const numbers = [...(box?.querySelectorAll("table, a[href]") ?? [])];
-    if (!numbers.some(seen)) found.push(`no numbers for the chart “${plot.dataset.question}”`);
-  }
-  return found;
-}
-"""
-
 
 def violations(page: Page, rules: list[str] | None = None) -> list[str]:
     """What axe finds against WCAG 2.0 to 2.2, levels A and AA, or against ``rules`` alone."""
@@ -101,12 +82,6 @@ def complaints(page: Page, scheme: Scheme = "light") -> list[str]:
     """What is wrong with the page that is open, at each width."""
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     return sideways(page) + violations(page)
-
-
-def unread(page: Page) -> list[str]:
-    """What is not there for whoever lets no script run."""
-    found: list[str] = page.evaluate(WITHOUT_SCRIPTS)
-    return found
 
 
 def judged(page: Page, *, may_move: bool = False) -> list[str]:

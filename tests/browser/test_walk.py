@@ -1,0 +1,104 @@
+"""Every page that a person can reach, as the one who sees most on it: whole and accessible.
+
+The addresses come from the URL resolver, so that a new route is walked by itself; what answers
+with a file, a fragment or another address is no page, and is told by its answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page
+
+from tests.browser.judging import judged, sideways
+from tests.browser.walking import (
+    Stop,
+    cookies_of,
+    of_the_site,
+    people,
+    signed_in,
+    stops,
+    write,
+)
+from tests.tenants import Tenant, a_tenant, fill
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.timeout(900),
+]
+
+ELSEWHERE = {
+    "comparison-detail": "test_inside.py, with the results that it compares",
+    "study-publish": "test_study.py: a study that can be, while this one is published",
+    "openid_connect_login": "test_account.py, with a provider",
+    "openid_connect_callback": "test_account.py, with a provider",
+    "mfa_edit_webauthn": "test_account.py, with a device",
+    "mfa_remove_webauthn": "test_account.py, with a device",
+}
+"""Pages that want more than a filled site, and the test that looks at each."""
+PAGES = 95
+"""At least so many are found; fewer, and some were overlooked."""
+
+
+@pytest.fixture
+def tenant(media: Path, caplog: pytest.LogCaptureFixture) -> Tenant:
+    """An organisation that has one of everything."""
+    caplog.set_level(logging.ERROR, logger="django.request")  # refusals are no news here
+    tenant = a_tenant("osmium")
+    fill(tenant, publishes=True)
+    write(tenant)
+    return tenant
+
+
+def each(page: Page, url: str, found: list[Stop], clients: dict[str, Client]) -> Iterator[Stop]:
+    """Opens every page as its person, on a large screen."""
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    for kind, client in clients.items():
+        page.context.clear_cookies()
+        page.context.add_cookies(cookies_of(client, url))
+        for stop in found:
+            if stop.kind != kind:
+                continue
+            page.set_viewport_size({"width": 1280, "height": 800})
+            page.goto(stop.address)
+            yield stop
+
+
+def walk(page: Page, url: str, found: list[Stop], clients: dict[str, Client]) -> dict[str, Any]:
+    """What is wrong with each page, and with the French one on the smallest phone."""
+    wrong = {}
+    for stop in each(page, url, found, clients):
+        # The script of Django's own administration opens its list of pages at the side.
+        problems = judged(page, may_move=stop.route.startswith("admin:"))
+        described = page.locator("meta[name=description]")
+        if stop.kind == "anonymous" and not (described.get_attribute("content") or "").strip():
+            problems.append("no description")
+        if stop.is_read_in_french:
+            page.goto(f"/fr{stop.address}")
+            problems += [f"French: {problem}" for problem in sideways(page, [320])]
+        if problems:
+            wrong[str(stop)] = problems
+    return wrong
+
+
+def test_every_page_of_the_site_is_whole_and_accessible_in_both_schemes(
+    page: Page, tenant: Tenant, live_server: Any
+) -> None:
+    clients = {kind: signed_in(person) for kind, person in people(tenant).items()}
+    found, others = stops(of_the_site(tenant), clients)
+    refused = {
+        route
+        for route, answers in others.items()
+        if not any(answer.startswith(("200", "302", "401", "405")) for answer in answers)
+    }
+    print(f"{len(found)} pages; no page for anybody: {others}")
+    wrong = walk(page, live_server.url, found, clients)
+    assert wrong == {}
+    assert refused <= set(ELSEWHERE)
+    assert len(found) >= PAGES
