@@ -19,6 +19,7 @@ from tests.browser.judging import judged, sideways
 from tests.browser.walking import (
     Stop,
     cookies_of,
+    of_the_administration,
     of_the_site,
     people,
     signed_in,
@@ -42,7 +43,7 @@ ELSEWHERE = {
     "mfa_remove_webauthn": "test_account.py, with a device",
 }
 """Pages that want more than a filled site, and the test that looks at each."""
-PAGES = 95
+PAGES, PAGES_OF_THE_ADMINISTRATION = 95, 55
 """At least so many are found; fewer, and some were overlooked."""
 
 
@@ -102,3 +103,13 @@ def test_every_page_of_the_site_is_whole_and_accessible_in_both_schemes(
     assert wrong == {}
     assert refused <= set(ELSEWHERE)
     assert len(found) >= PAGES
+
+
+def test_every_page_of_the_administration_is_too(
+    page: Page, tenant: Tenant, live_server: Any
+) -> None:
+    clients = {"administrator": signed_in(people(tenant)["administrator"])}
+    found, _others = stops(of_the_administration(), clients)
+    print(f"{len(found)} pages")
+    assert walk(page, live_server.url, found, clients) == {}
+    assert len(found) >= PAGES_OF_THE_ADMINISTRATION
