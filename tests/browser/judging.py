@@ -89,6 +89,7 @@ def judged(page: Page, *, may_move: bool = False) -> list[str]:
     found = basics(page, may_move=may_move) + sideways(page)
     found += [f"light: {one}" for one in violations(page)]
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    page.evaluate("document.getAnimations().forEach((one) => one.cancel())")  # colours that fade
     found += [f"dark: {one}" for one in violations(page, OF_COLOURS)]
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     return found
