@@ -52,15 +52,10 @@ def test_every_page_of_an_organisation_and_of_the_log_is_whole_and_accessible(
     result = evaluated(person, "ckd/binary")
     here = {"slug": organisation.slug}
     found = {
-        "my work": reverse("my-work"),
-        "organisations": reverse("organisation-list"),
         "organisation": reverse("organisation-detail", kwargs=here),
-        "invitation": reverse("invitation-create", kwargs=here),
-        "roles": reverse("organisation-roles"),
         "history": reverse(
             "audit-history", kwargs={"kind": "evaluations.evaluation", "pk": result.pk}
         ),
-        "account": reverse("account-detail"),
     }
     for membership in organisation.memberships.all():
         found[f"membership: {membership.role}"] = reverse(
@@ -70,4 +65,4 @@ def test_every_page_of_an_organisation_and_of_the_log_is_whole_and_accessible(
     assert visit(page, found) == {}
     page.context.clear_cookies()
     sign_in(page.context, factories.appointed(ConsortiumRole.AUDITOR), live_server.url)
-    assert visit(page, {"log": reverse("audit-list"), "no line": "/audit/?q=nothing-like-it"}) == {}
+    assert visit(page, {"no line": "/audit/?q=nothing-like-it"}) == {}
