@@ -207,7 +207,10 @@ def _require_another_manager(membership: Membership) -> None:
 
 
 def _hold(organisation: Organisation) -> None:
-    """Keep the organisation's row until the transaction ends: one change of people at a time."""
+    """Keep the organisation's row until the transaction ends: one change of people at a time.
+
+    Who may make it is asked afterwards, for the change before it may have been about them.
+    """
     Organisation.objects.select_for_update(no_key=True).get(pk=organisation.pk)
 
 
@@ -224,6 +227,7 @@ def set_membership(
     LastManagerError
         If the person is its only manager and would no longer be.
     """
+    _hold(organisation)
     require_people_manager(organisation, by)
     membership, before = give_role(organisation, user, role)
     if before != role:
@@ -261,8 +265,8 @@ def suspend_membership(*, membership: Membership, by: User | None) -> None:
     LastManagerError
         If the person is its only manager.
     """
-    require_people_manager(membership.organisation, by)
     _hold(membership.organisation)
+    require_people_manager(membership.organisation, by)
     membership.refresh_from_db()
     _require_another_manager(membership)
     _set_suspended(membership, suspended=True, by=by)
@@ -271,8 +275,8 @@ def suspend_membership(*, membership: Membership, by: User | None) -> None:
 @transaction.atomic
 def reinstate_membership(*, membership: Membership, by: User | None) -> None:
     """End the suspension of a membership; raises as :func:`suspend_membership`."""
-    require_people_manager(membership.organisation, by)
     _hold(membership.organisation)
+    require_people_manager(membership.organisation, by)
     _set_suspended(membership, suspended=False, by=by)
 
 
@@ -304,8 +308,8 @@ def end_membership(*, membership: Membership, by: User | None) -> None:
     """
     user = membership.user
     if by is None or by.pk != user.pk:
-        require_people_manager(membership.organisation, by)
-    _hold(membership.organisation)
+        _hold(membership.organisation)
+    require_people_manager(membership.organisation, by)
     membership.refresh_from_db()
     _require_another_manager(membership)
     organisation = membership.organisation

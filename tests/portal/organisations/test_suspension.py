@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -261,3 +262,40 @@ def test_two_managers_who_leave_at_the_same_moment_leave_one(media: Path, throug
         thread.join(30)
     assert len(refused) == 1
     assert organisation.memberships.filter(role=Role.MANAGER).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_managers_who_suspend_each_other_at_the_same_moment_one_does(media: Path) -> None:
+    organisation = factories.an_organisation()
+    one, other, _third = (factories.a_person(organisation, Role.MANAGER) for _ in range(3))
+    refused: list[Exception] = []
+
+    def suspend_them(by: User, whom: User) -> None:
+        try:
+            actions.suspend_membership(membership=whom.memberships.get(), by=by)
+        except PermissionError as error:
+            refused.append(error)
+        finally:
+            connection.close()
+
+    threads = [
+        threading.Thread(target=suspend_them, args=pair) for pair in ((one, other), (other, one))
+    ]
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        Organisation.objects.select_for_update().get(pk=organisation.pk)
+        for thread in threads:
+            thread.start()
+        until = time.monotonic() + 10
+        count = 0
+        while count < 2:
+            assert time.monotonic() < until
+            cursor.execute(waiting)
+            (count,) = cursor.fetchone()
+    for thread in threads:
+        thread.join(30)
+    assert len(refused) == 1
+    assert organisation.memberships.filter(suspended_at=None).count() == 2
