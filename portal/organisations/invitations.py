@@ -150,7 +150,7 @@ def send(invitation: Invitation, *, link: str, site: str) -> bool:
     subject = _("invitation to %(organisation)s") % {"organisation": invitation.organisation}
     try:
         send_mail(
-            f"{settings.ACCOUNT_EMAIL_SUBJECT_PREFIX}{subject}",
+            settings.ACCOUNT_EMAIL_SUBJECT_PREFIX + " ".join(subject.split()),
             render_to_string("organisations/email/invitation_message.txt", context),
             None,
             [invitation.email],

@@ -83,6 +83,16 @@ def test_a_manager_invites_and_somebody_without_an_account_joins(manager: User) 
     assert visitor.post(found[1]).status_code == 404
 
 
+def test_the_name_of_an_organisation_adds_no_line_to_the_head_of_a_letter(manager: User) -> None:
+    Organisation.objects.filter(pk=of(manager).pk).update(name="Holder\nBcc: all@example.org")
+    address = reverse("invitation-create", kwargs={"slug": of(manager).slug})
+    answer = client_of(manager).post(address, {"email": NEW, "role": "contributor"})
+    assert answer.status_code == 302
+    (letter,) = mail.outbox
+    assert letter.recipients() == [NEW]
+    assert letter.subject == "SHAIPED: invitation to Holder Bcc: all@example.org"
+
+
 def test_who_has_an_account_signs_in_and_accepts(manager: User) -> None:
     person = factories.a_person()
     token = invite(manager, person.email.upper())
