@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Case, Exists, OuterRef, Q, Value, When, Window
@@ -44,7 +44,8 @@ def _evaluations(user: User, section: Q = ANY) -> dict[str, list[Evaluation]]:
         When(status=Status.FAILED, then=Value("failed")),
         default=Value("ended"),
     )
-    place = Window(RowNumber(), partition_by="section", order_by=Evaluation._meta.ordering)
+    order: Any = Evaluation._meta.ordering
+    place = Window(RowNumber(), partition_by="section", order_by=order)
     newest = Evaluation.objects.visible_to(user).filter(section, organisation__in=mine).order_by()
     placed = newest.annotate(section=of_section).annotate(place=place).filter(place__lte=SHOWN + 1)
     section_of = dict(placed.values_list("pk", "section"))

@@ -59,7 +59,7 @@ def _cut(rows: QuerySet[Any, Any], number: int) -> QuerySet[Any, Any]:
     counted = rows.annotate(of_all=Window(Count("*")))
     if number == 1:
         return counted[:PER_PAGE]
-    order = rows.query.order_by or rows.model._meta.ordering
+    order: Any = rows.query.order_by or rows.model._meta.ordering
     of_last = (F("of_all") - 1) / PER_PAGE * PER_PAGE
     before: Any = Least(Value(PER_PAGE * (number - 1)), of_last, output_field=IntegerField())
     placed = counted.annotate(place=Window(RowNumber(), order_by=order))
