@@ -307,9 +307,9 @@ def end_membership(*, membership: Membership, by: User | None) -> None:
         If the person is its only manager.
     """
     user = membership.user
+    _hold(membership.organisation)
     if by is None or by.pk != user.pk:
-        _hold(membership.organisation)
-    require_people_manager(membership.organisation, by)
+        require_people_manager(membership.organisation, by)
     membership.refresh_from_db()
     _require_another_manager(membership)
     organisation = membership.organisation
