@@ -55,6 +55,11 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
             found.setdefault(country, []).append(name)
         return found
 
+    def access_body_of(self, country: str) -> Organisation | None:
+        """The health data access body of a country; the one that was added first."""
+        bodies = self.filter(kind=Organisation.Kind.ACCESS_BODY, country=country)
+        return bodies.order_by("created_at", "pk").first()
+
     def where_may(self, user: User | AnonymousUser, duty: Duty) -> Self:
         """Organisations in which ``user`` may do what the table of roles calls ``duty``."""
         return self.where_member(user, lowest_role(duty))
