@@ -14,6 +14,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(
     [
         "portal.jobs",
+        "portal.notifications",
         "portal.catalogue",
         "portal.evaluations",
         "portal.comparisons",

@@ -46,6 +46,22 @@ def missing(names: Sequence[str]) -> list[str]:
     return [name for name in names if not os.environ.get(name)]
 
 
+def site_url(url: str, hosts: Sequence[str], *, https: bool, is_local: bool) -> str:
+    """The site's address without a slash at its end; by default that of the first of ``hosts``."""
+    if not url:
+        port = f":{number('PORT', default=8000)}" if is_local else ""
+        url = f"{'https' if https else 'http'}://{hosts[0]}{port}"
+    parts = urlsplit(url)
+    host = parts.hostname or "*"
+    is_host = "*" not in host and not host.startswith(".")
+    if parts.scheme not in ("http", "https") or not is_host or parts.path.strip("/"):
+        raise ImproperlyConfigured(
+            f"SITE_URL is '{url}'; expected the site's address, like https://portal.example. "
+            "Without it the first of ALLOWED_HOSTS is used."
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def broker(url: str) -> tuple[str, dict[str, Any]]:
     """Celery's broker URL and transport options; ``filesystem:///folder`` names a folder."""
     parts = urlsplit(url)

@@ -72,6 +72,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "portal.audit",
     "portal.accounts",
+    "portal.notifications",
     "portal.organisations",
     "portal.registry",
     "portal.catalogue",
@@ -325,6 +326,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": JOB_SWEEP_SECONDS,
         "options": {"expires": JOB_SWEEP_SECONDS},
     },
+    "sweep-notifications": {
+        "task": "portal.notifications.sweep_notifications",
+        "schedule": JOB_SWEEP_SECONDS,
+        "options": {"expires": JOB_SWEEP_SECONDS},
+    },
 }
 JOB_LEASE_SECONDS = environment.number("JOB_LEASE_SECONDS", default=30)
 JOB_HEARTBEAT_SECONDS = environment.number("JOB_HEARTBEAT_SECONDS", default=2)
@@ -338,6 +344,10 @@ ARTEFACT_CHECK_SECONDS = environment.number("ARTEFACT_CHECK_SECONDS", default=20
 
 # Security. HTTPS=0 serves plain HTTP, for one machine only.
 HTTPS = environment.flag("HTTPS", default=not DEBUG)
+SITE_URL = environment.site_url(
+    os.environ.get("SITE_URL", ""), ALLOWED_HOSTS, https=HTTPS, is_local=DEBUG
+)
+"""Where people find the site: letters that no request asked for begin their links with it."""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 SECURE_SSL_REDIRECT = HTTPS

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -41,6 +42,16 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
         _("active"), default=True, help_text=_("Untick instead of deleting the account.")
     )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
+    language = models.CharField(
+        _("language of letters"),
+        max_length=10,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text=_("Empty: the one in which the person signs in."),
+    )
+    language_used = models.CharField(
+        max_length=10, blank=True, editable=False, help_text="Of the page of the last sign-in."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -58,6 +69,11 @@ class User(AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-m
 
     def __str__(self) -> str:
         return self.full_name or self.email
+
+    @property
+    def language_of_letters(self) -> str:
+        """The language that the person chose for letters, or else the one they use the site in."""
+        return self.language or self.language_used or settings.LANGUAGE_CODE
 
     def get_full_name(self) -> str:
         return self.full_name

@@ -50,7 +50,7 @@ def main() -> int:
             check_port(port)
             say("Starting PostgreSQL ...")
             database = embedded_database_url(data)
-            supervisor = Supervisor(environment(local, database), ROOT)
+            supervisor = Supervisor(environment(local, database, port), ROOT)
             try:
                 serve(supervisor, local, port)
             finally:
@@ -169,7 +169,7 @@ def secret_key(path: Path) -> str:
     return key
 
 
-def environment(local: Path, database: str) -> dict[str, str]:
+def environment(local: Path, database: str, port: int) -> dict[str, str]:
     """What the site's processes are told: the caller's environment, with one machine's settings."""
     production = (
         *("S3_", "CSRF_TRUSTED_ORIGINS", "BEHIND_PROXY", "GUNICORN_CMD_ARGS"),
@@ -183,6 +183,7 @@ def environment(local: Path, database: str) -> dict[str, str]:
         "HTTPS": "0",
         "SECRET_KEY": secret_key(local / "secret_key"),
         "ALLOWED_HOSTS": f"{HOST},localhost,[::1]",
+        "SITE_URL": f"http://{HOST}:{port}",
         "DATABASE_URL": database,
         "CELERY_BROKER_URL": f"filesystem://{quote(str(local / 'broker'))}",
         "MEDIA_ROOT": str(local / "media"),

@@ -36,6 +36,22 @@ def test_a_mail_server_that_is_none_is_named_without_its_password(url: str) -> N
     assert "expected smtp" in str(refused.value)
 
 
+def test_letters_lead_to_the_first_host_unless_the_address_is_named() -> None:
+    hosts = ["portal.example", "localhost"]
+    assert environment.site_url("", hosts, https=True, is_local=False) == "https://portal.example"
+    assert environment.site_url("", ["127.0.0.1"], https=False, is_local=True).startswith(
+        "http://127.0.0.1:"
+    )
+    given = environment.site_url("https://x.example:8443/", hosts, https=False, is_local=False)
+    assert given == "https://x.example:8443"
+
+
+@pytest.mark.parametrize("url", ["", "x.example", "https://", "https://x.example/portal"])
+def test_an_address_that_letters_cannot_lead_to_is_named(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="SITE_URL is .*; expected"):
+        environment.site_url(url, [".example"], https=True, is_local=False)
+
+
 def test_the_cache_is_shared_by_all_processes() -> None:
     assert environment.cache("")["BACKEND"].endswith("DatabaseCache")
     redis = environment.cache("rediss://cache.example/1")

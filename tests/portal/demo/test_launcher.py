@@ -233,7 +233,7 @@ def test_the_site_is_told_nothing_of_a_production_that_the_caller_has_set(
     monkeypatch.setenv("S3_BUCKET", "holds-patients")
     folder = tmp_path / "été 1"
     folder.mkdir()
-    told = launcher.environment(folder, "postgresql://demonstration")
+    told = launcher.environment(folder, "postgresql://demonstration", 8000)
     assert "holds-patients" not in " ".join(told.values())
     assert told["CELERY_BROKER_URL"].startswith("filesystem:///")
     assert told["CELERY_BROKER_URL"].endswith("/%C3%A9t%C3%A9%201/broker")
