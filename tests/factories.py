@@ -20,6 +20,7 @@ from portal.accounts.models import User
 from portal.catalogue.actions import create_dataset, receive_upload, refuse_upload
 from portal.catalogue.models import Dataset, Table, Upload
 from portal.catalogue.tasks import run_upload
+from portal.catalogue.vocabulary import AccessRights
 from portal.evaluations.actions import save_result, submit_evaluation
 from portal.evaluations.models import Evaluation
 from portal.evaluations.tasks import claim
@@ -107,6 +108,8 @@ def a_dataset(by: User, organisation: Organisation | None = None, **fields: Any)
     fields.setdefault("title", f"Cohort {next(_numbers)}")
     fields.setdefault("description", "Adults with chronic kidney disease.")
     fields.setdefault("spatial", "DK")
+    # Open: what may be done with it is what is shared. Permits have tests of their own.
+    fields.setdefault("access_rights", AccessRights.PUBLIC)
     return create_dataset(
         use_case=a_use_case(fields.pop("use_case", "ckd")),
         organisation=organisation or by.memberships.get().organisation,
