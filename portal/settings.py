@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "portal.organisations",
     "portal.registry",
     "portal.catalogue",
+    "portal.access",
     "portal.evaluations",
     "portal.comparisons",
     "portal.studies",

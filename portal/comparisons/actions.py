@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from portal.access.rule import usable_by
 from portal.audit.actions import record
 from portal.audit.acts import Act
+from portal.catalogue.models import Dataset
 from portal.comparisons.models import ComparedEvaluation, Comparison, StoredComparison
 from portal.comparisons.pairing import comparison_fingerprint, obstacles
-from portal.evaluations.actions import rights_reasons
+from portal.evaluations.actions import rights_reasons, use_of
 from portal.evaluations.models import Evaluation
 from portal.jobs.models import Status
 from portal.jobs.tasks import wake
@@ -45,24 +49,27 @@ def organisation_for(
     It is one of which they are a contributor, and which may evaluate every dataset and model; so
     may they themselves.
     """
+    if not isinstance(user, get_user_model()):
+        return None
     for one in evaluations:
-        for obj in (one.dataset, one.model_version.model):
-            if not may(user, Verb.EVALUATE, obj):
-                return None
+        if not usable_by(user, Dataset.objects.filter(pk=one.dataset_id)).exists():
+            return None
+        if not may(user, Verb.EVALUATE, one.model_version.model):
+            return None
     for organisation in Organisation.objects.where_member(user, Role.CONTRIBUTOR):
-        if not rights_of(organisation, evaluations):
+        if not rights_of(organisation, user, evaluations):
             return organisation
     return None
 
 
-def rights_of(organisation: Organisation, evaluations: Sequence[Evaluation]) -> list[str]:
-    """What the organisation may not use of what would be compared."""
+def rights_of(
+    organisation: Organisation, person: User, evaluations: Sequence[Evaluation]
+) -> list[str]:
+    """What the organisation, and ``person`` for it, may not use of what would be compared."""
     reasons = [
         reason
         for one in evaluations
-        for reason in rights_reasons(
-            organisation=organisation, dataset=one.dataset, model_version=one.model_version
-        )
+        for reason in rights_reasons(replace(use_of(one), organisation=organisation, person=person))
     ]
     return list(dict.fromkeys(reasons))
 
@@ -184,7 +191,8 @@ def retry_comparison(*, comparison: Comparison, by: User) -> bool:
         If the organisation may no longer use the dataset or a model.
     """
     organisation = _acting_for(comparison, by)
-    if reasons := rights_of(comparison.organisation, comparison.in_order()):
+    person = comparison.submitted_by if organisation is None else by
+    if reasons := rights_of(comparison.organisation, person, comparison.in_order()):
         raise ComparisonRefused(reasons)
     if not Comparison.objects.put_back(comparison.pk):
         return False

@@ -64,7 +64,7 @@ def run_comparison(pk: int) -> None:
 def _check_rights(comparison: Comparison) -> None:
     """Nothing is read, and nothing delivered, where the right to it ended meanwhile."""
     reasons = standing_reasons(comparison) or actions.rights_of(
-        comparison.organisation, comparison.in_order()
+        comparison.organisation, comparison.submitted_by, comparison.in_order()
     )
     if reasons:
         raise JobFailedError(" ".join(reasons))

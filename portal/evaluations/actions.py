@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal.access.rule import Use, covering, needs_permit, permit_reasons, usable_by, use_reasons
+from portal.access.vocabulary import Purpose
 from portal.audit.actions import record
 from portal.audit.acts import Act
 from portal.catalogue.models import Dataset, Table
 from portal.evaluations.drawing import drawing_version
-from portal.evaluations.models import Drawing, Evaluation, LogLine, StoredResult
-from portal.jobs.models import Status
+from portal.evaluations.models import (
+    Drawing,
+    Evaluation,
+    EvaluationGroupObjectPermission,
+    LogLine,
+    StoredResult,
+)
+from portal.jobs.models import UNFINISHED, Status
 from portal.jobs.tasks import wake
 from portal.organisations.actions import administers
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Duty, Role, Verb
-from portal.organisations.sharing import grant, grant_to_each, grant_to_owner, may, organisation_may
+from portal.organisations.sharing import grant, grant_to_each, grant_to_owner, organisation_may
 from portal.registry.models import ModelVersion
 from portal.result import Result
 from portal.usecase import Protocol, Task, package_of
 
 if TYPE_CHECKING:
+    from portal.access.models import Permit
     from portal.accounts.models import User
     from portal.comparisons.models import Comparison
     from portal.studies.models import Study
@@ -82,28 +93,41 @@ def readiness(*, dataset: Dataset, model_version: ModelVersion, task: Task) -> R
     return Readiness(tables, reasons)
 
 
-def rights_reasons(
-    *,
-    organisation: Organisation,
-    dataset: Dataset,
-    model_version: ModelVersion,
-    study: Study | None = None,
-) -> list[str]:
-    """What the organisation may not use, though the person who asks for it may do so elsewhere.
+def rights_reasons(use: Use, *, study: Study | None = None) -> list[str]:
+    """What stands against the use, though the person who asks for it may do so elsewhere.
 
-    Inside a study the answers to its invitations decide, whatever is shared beside them.
+    Inside a study the answers to its invitations decide, whatever is shared beside them; where a
+    dataset goes by permit, it wants one inside a study too.
     """
     if study is not None:
-        return study.rights_reasons(dataset=dataset, model_version=model_version)
-    shared = {
-        _("The dataset is not shared with %(organisation)s for evaluations."): dataset,
-        _("The model is not shared with %(organisation)s for evaluations."): model_version.model,
-    }
-    return [
-        sentence % {"organisation": organisation}
-        for sentence, obj in shared.items()
-        if not organisation_may(organisation, Verb.EVALUATE, obj)
-    ]
+        reasons = study.rights_reasons(dataset=use.dataset, model_version=use.model_version)
+        if needs_permit(use.dataset, use.organisation):
+            reasons += permit_reasons(use)
+        return reasons
+    reasons = use_reasons(use)
+    if not organisation_may(use.organisation, Verb.EVALUATE, use.model_version.model):
+        reasons.append(
+            _("The model is not shared with %(organisation)s for evaluations.")
+            % {"organisation": use.organisation}
+        )
+    return reasons
+
+
+def use_of(evaluation: Evaluation) -> Use:
+    """What an evaluation does with its dataset, today."""
+    return Use(
+        organisation=evaluation.organisation,
+        person=evaluation.submitted_by,
+        dataset=evaluation.dataset,
+        model_version=evaluation.model_version,
+        purpose=Purpose(evaluation.purpose),
+        day=timezone.localdate(),
+    )
+
+
+def permit_for(use: Use) -> Permit | None:
+    """The permit that an evaluation records, where it needs one."""
+    return covering(use) if needs_permit(use.dataset, use.organisation) else None
 
 
 def standing_reasons(evaluation: Evaluation | Comparison) -> list[str]:
@@ -173,13 +197,17 @@ def submit_evaluation(
     protocol: Protocol,
     by: User,
     study: Study | None = None,
+    purpose: Purpose = Purpose.ALGORITHMS,
 ) -> tuple[Evaluation, bool]:
     """Submit an evaluation, or return the organisation's own one with the same fingerprint.
 
     Parameters
     ----------
     study : Study or None
-        The study that asks. What its members accepted is enough, and only they see the result.
+        The study that asks. What its members accepted is enough, where no permit is needed, and
+        only they see the result.
+    purpose : Purpose
+        What it is for; a permit is for one purpose.
 
     Returns
     -------
@@ -199,11 +227,10 @@ def submit_evaluation(
         _require_use(dataset, model_version, by)
     elif not study.is_coordinated_by(by) or study.organisation_id != organisation.pk:
         raise PermissionError("Only its coordinators submit the evaluations of a study.")
+    use = Use(organisation, by, dataset, model_version, purpose, timezone.localdate())
     ready = readiness(dataset=dataset, model_version=model_version, task=task)
     reasons = [
-        *rights_reasons(
-            organisation=organisation, dataset=dataset, model_version=model_version, study=study
-        ),
+        *rights_reasons(use, study=study),
         *ready.reasons,
         *protocol_reasons(protocol, ready.tables, task),
     ]
@@ -224,6 +251,8 @@ def submit_evaluation(
         dataset=dataset,
         model_version=model_version,
         study=study,
+        purpose=purpose,
+        permit=permit_for(use),
         protocol=protocol.model_dump(mode="json"),
         engine=task.engine,
         fingerprint=mark,
@@ -246,7 +275,7 @@ def submit_evaluation(
 
 
 def _require_use(dataset: Dataset, model_version: ModelVersion, by: User) -> None:
-    if not may(by, Verb.EVALUATE, dataset):
+    if not usable_by(by, Dataset.objects.filter(pk=dataset.pk)).exists():
         raise PermissionError("The dataset is not shared with you for evaluations.")
     if not ModelVersion.objects.evaluable_by(by).contains(model_version):
         raise PermissionError("The model version is not released, or not shared with you.")
@@ -387,6 +416,42 @@ def cancel_evaluation(*, evaluation: Evaluation, by: User) -> bool:
 
 
 @transaction.atomic
+def stop_under(number: str, why: str) -> int:
+    """Cancel what waits and runs under the permit of that number; returns how many.
+
+    Workers learn of it within seconds, and cannot write what they found.
+    """
+    stopped = 0
+    unfinished = Evaluation.objects.filter(permit__number=number, status__in=UNFINISHED)
+    for evaluation in unfinished.select_related("study"):
+        if Evaluation.objects.cancel(evaluation.pk):
+            LogLine.write(evaluation, f"Cancelled: {why}")
+            record(by=None, organisation=None, verb=Act.CANCELLED, obj=evaluation, what=f": {why}")
+            _tell_of_end(evaluation)
+            stopped += 1
+    return stopped
+
+
+@transaction.atomic
+def take_results_back(number: str, why: str) -> int:
+    """Let the holders of the data alone see what was found under a permit; returns how many.
+
+    What a study found stays with its participants: it was pooled, and may be published.
+    """
+    found = Evaluation.objects.filter(permit__number=number, status=Status.SUCCEEDED, study=None)
+    given = EvaluationGroupObjectPermission.objects.filter(content_object__in=found)
+    others = given.exclude(
+        group__role_group__organisation=F("content_object__dataset__organisation")
+    )
+    hidden = list(found.filter(pk__in=others.values("content_object")))
+    others.delete()
+    for evaluation in hidden:
+        LogLine.write(evaluation, f"Its result is hidden from the permit's holder: {why}")
+        record(by=None, organisation=None, verb=Act.SHARED, obj=evaluation, what=f": {why}")
+    return len(hidden)
+
+
+@transaction.atomic
 def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
     """Queue a failed or cancelled evaluation again; ``by`` answers for it from now on.
 
@@ -413,18 +478,18 @@ def retry_evaluation(*, evaluation: Evaluation, by: User) -> bool:
         raise SubmissionRefused([_("Another evaluation has taken its place in the study.")])
     elif not study.take_up_again():
         raise SubmissionRefused([_("The study has ended; its evaluations are not tried again.")])
-    if reasons := rights_reasons(
-        organisation=evaluation.organisation,
-        dataset=evaluation.dataset,
-        model_version=evaluation.model_version,
-        study=study,
-    ):
+    use = use_of(evaluation)
+    if is_own:
+        use = replace(use, person=by)
+    if reasons := rights_reasons(use, study=study):
         raise SubmissionRefused(reasons)
     try:
         with transaction.atomic():
             queued = Evaluation.objects.put_back(evaluation.pk)
-            if queued and is_own:
-                Evaluation.objects.filter(pk=evaluation.pk).update(submitted_by=by)
+            if queued:
+                Evaluation.objects.filter(pk=evaluation.pk).update(
+                    submitted_by=use.person, permit=permit_for(use)
+                )
     except IntegrityError:
         found = Evaluation.objects.asking_the_same(evaluation).first()
         raise SubmissionRefused(

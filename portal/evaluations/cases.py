@@ -1,6 +1,7 @@
 """The table of cases that a job wrote beside its result: rows of single people, never aggregates.
 
-Only people of the data's holder who may change it see them. Nothing of them is in the Result, in
+Only people of the data's holder who may change it see them, and those whom a permit in force
+names. Nothing of them is in the Result, in
 a list, in the API or in the log, and in addresses a case goes by its running number alone.
 """
 
@@ -18,6 +19,7 @@ import polars as pl
 from django.utils.translation import gettext
 
 from portal import store
+from portal.access.rule import is_named
 from portal.figures import figure_json
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role
@@ -35,16 +37,23 @@ NUMBER = "number"
 
 
 def may_see_cases(user: User | AnonymousUser, evaluation: Evaluation) -> bool:
-    """Whether there are cases, and ``user`` is one of the holder's people who may change its data.
+    """Whether there are cases, and ``user`` may see the people in the data.
 
-    That a dataset is shared with somebody, or that they run the site, does not show them its
-    patients.
+    They are the holder's, who may change its data; and, as long as the permit is in force that
+    the evaluation ran under, whom it names. That a dataset is shared with somebody, or that they
+    run the site, does not show them its patients.
     """
     stored = evaluation.stored_result
     if stored is None or not stored.cases_sha256 or evaluation.declared_task.cases is None:
         return False
     holders = Organisation.objects.where_member(user, Role.CONTRIBUTOR)
-    return holders.contains(evaluation.dataset.organisation)
+    if holders.contains(evaluation.dataset.organisation):
+        return True
+    return (
+        evaluation.permit is not None
+        and holders.contains(evaluation.organisation)
+        and (is_named(user, evaluation.permit.number))
+    )
 
 
 @dataclass(frozen=True)

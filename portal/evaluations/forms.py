@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from portal.access.rule import usable_by
+from portal.access.vocabulary import Purpose
 from portal.catalogue.forms import only_organisations_of
 from portal.catalogue.models import Dataset
 from portal.evaluations.protocols import PREFIX, protocol_fields, read_protocol
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Verb
 from portal.registry.models import ModelVersion
 from portal.usecase import Protocol, Task, UseCase
 
@@ -31,6 +32,13 @@ class SubmissionForm(forms.Form):
     dataset = forms.ModelChoiceField(
         label=_("Dataset"), queryset=Dataset.objects.none(), empty_label=_("Choose…")
     )
+    purpose = forms.ChoiceField(
+        label=_("Purpose"),
+        choices=Purpose,
+        initial=Purpose.ALGORITHMS,
+        required=False,
+        help_text=_("What it is for: a data permit is for one purpose."),
+    )
 
     def __init__(
         self, *args: Any, user: User, use_case: UseCase, task: Task, **kwargs: Any
@@ -46,7 +54,7 @@ class SubmissionForm(forms.Form):
             .order_by("model__name", "-created_at")
         )
         self.fields["dataset"].queryset = (  # type: ignore[attr-defined]
-            Dataset.objects.allowing(user, Verb.EVALUATE).of(use_case).order_by("title")
+            usable_by(user, Dataset.objects.of(use_case)).order_by("title")
         )
         self.fields.update(protocol_fields(task.protocol))
 
@@ -59,6 +67,9 @@ class SubmissionForm(forms.Form):
     def subject_lines(self) -> list[forms.BoundField]:
         """What is evaluated on what, and for whom."""
         return [field for field in self if not field.name.startswith(PREFIX)]
+
+    def clean_purpose(self) -> Purpose:
+        return Purpose(self.cleaned_data["purpose"] or Purpose.ALGORITHMS)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

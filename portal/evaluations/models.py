@@ -12,6 +12,7 @@ from django.utils.crypto import get_random_string
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
+from portal.access.vocabulary import Purpose
 from portal.catalogue.models import Dataset, Table
 from portal.jobs.models import MOVES, Job, JobQuerySet, Status
 from portal.organisations.models import Organisation
@@ -244,6 +245,17 @@ class Evaluation(Job):
         blank=True,
         related_name="evaluations",
         help_text="The study that asks; what it found stays inside until that is published.",
+    )
+    purpose = models.CharField(
+        max_length=4, choices=Purpose, default=Purpose.ALGORITHMS, help_text="What it is for."
+    )
+    permit = models.ForeignKey(
+        "access.Permit",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="evaluations",
+        help_text="That it ran under, where it needed one.",
     )
     tables = models.ManyToManyField(
         Table, related_name="evaluations", help_text="What it reads; with predictions if stored."

@@ -87,14 +87,16 @@ def claim(pk: int) -> Evaluation | None:
 
 def _check_rights(evaluation: Evaluation) -> None:
     """Nothing is read, and no result delivered, where the right to it ended meanwhile."""
+    use = actions.use_of(evaluation)
     reasons = actions.standing_reasons(evaluation) or actions.rights_reasons(
-        organisation=evaluation.organisation,
-        dataset=evaluation.dataset,
-        model_version=evaluation.model_version,
-        study=evaluation.study,
+        use, study=evaluation.study
     )
     if reasons:
         raise JobFailedError(" ".join(reasons), "")
+    permit = actions.permit_for(use)
+    if permit != evaluation.permit:  # a new version of it, say: this one it runs under
+        Evaluation.objects.held_by(evaluation).update(permit=permit)
+        evaluation.permit = permit
 
 
 @dataclass(frozen=True)

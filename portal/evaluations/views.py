@@ -8,9 +8,13 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from portal.access.presentation import linked
+from portal.access.rule import Use
+from portal.access.vocabulary import Purpose
 from portal.accounts.people import signed_in
 from portal.evaluations import actions, presentation
 from portal.evaluations.forms import SubmissionForm
@@ -83,11 +87,12 @@ def evaluation_submit(request: HttpRequest, use_case: UseCase, task: str) -> Htt
                 model_version=form.cleaned_data["model_version"],
                 task=found,
                 protocol=form.protocol,
+                purpose=form.cleaned_data["purpose"],
                 by=user,
             )
         except actions.SubmissionRefused as refusal:
             for reason in refusal.reasons:
-                form.add_error(None, reason)
+                form.add_error(None, linked(reason))
         else:
             if not is_new:
                 messages.info(request, _("The same evaluation exists already: this is it."))
@@ -110,16 +115,16 @@ def evaluation_check(request: HttpRequest, use_case: UseCase, task: str) -> Http
     ready = None
     if dataset and version:
         if organisation := form.cleaned_data.get("organisation"):
-            reasons += actions.rights_reasons(
-                organisation=organisation, dataset=dataset, model_version=version
-            )
+            purpose = form.cleaned_data.get("purpose") or Purpose.ALGORITHMS
+            use = Use(organisation, user, dataset, version, purpose, timezone.localdate())
+            reasons += actions.rights_reasons(use)
         ready = actions.readiness(dataset=dataset, model_version=version, task=found)
         reasons += ready.reasons
         if form.protocol:
             reasons += actions.protocol_reasons(form.protocol, ready.tables, found)
     context = {
         "is_chosen": bool(dataset and version),
-        "reasons": reasons,
+        "reasons": [linked(reason) for reason in reasons],
         "problems": [
             (form.fields[name].label, errors)
             for name, errors in form.errors.items()

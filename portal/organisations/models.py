@@ -95,6 +95,11 @@ class Organisation(models.Model):
     )
     description_fr = models.TextField(_("description in French"), blank=True, max_length=3000)
     description_da = models.TextField(_("description in Danish"), blank=True, max_length=3000)
+    is_trusted_holder = models.BooleanField(
+        _("trusted health data holder"),
+        default=False,
+        help_text=_("Decides itself on applications for its data (EHDS Article 72)."),
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     suspended_at = models.DateTimeField(
         _("suspended"),

@@ -60,6 +60,11 @@ class Duty(models.TextChoices):
 
     ADD = "add", _("add datasets and models, submit evaluations for the organisation")
     SEE_PEOPLE = "see-people", _("see who belongs to the organisation, and its history")
+    ASK_ACCESS = "ask-access", _("apply for access to data of others for the organisation")
+    ANSWER_ACCESS = (
+        "answer-access",
+        _("give its opinion on applications for its data; decide, where it is a trusted holder"),
+    )
     MANAGE_PEOPLE = "manage-people", _("invite people, give roles, suspend, end memberships")
     LEAD_STUDIES = "lead-studies", _("lead studies and publish them")
     DECIDE_ACCESS = "decide-access", _("decide on access to data of its country")
@@ -75,8 +80,11 @@ class Duty(models.TextChoices):
 AnyRole = Role | ConsortiumRole | SiteRole
 
 _VIEWER = (Verb.VIEW, Verb.RESULTS, Duty.SEE_PEOPLE)
-_CONTRIBUTOR = (*_VIEWER, Verb.EVALUATE, Verb.CHANGE, Duty.ADD)
-_MANAGER = (*_CONTRIBUTOR, Verb.RELEASE, Verb.SHARE, Duty.MANAGE_PEOPLE)
+_CONTRIBUTOR = (*_VIEWER, Verb.EVALUATE, Verb.CHANGE, Duty.ADD, Duty.ASK_ACCESS)
+_MANAGER = (
+    *(*_CONTRIBUTOR, Verb.RELEASE, Verb.SHARE),
+    *(Duty.ANSWER_ACCESS, Duty.MANAGE_PEOPLE),
+)
 
 MAY: Mapping[AnyRole, tuple[Verb | Duty, ...]] = {
     # In an organisation, about that organisation and the objects that it owns

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from portal.access.rule import Use, needs_permit, permit_reasons
+from portal.access.vocabulary import Purpose
 from portal.audit.actions import record
 from portal.audit.acts import Act
 from portal.catalogue.models import Dataset
@@ -244,14 +247,38 @@ def _member_reasons(study: Study, no_dataset: str, no_version: str, **fields: st
     return reasons
 
 
-def start_reasons(study: Study) -> list[str]:
-    """What a study that invites lacks before it can start."""
-    return _member_reasons(
-        study,
-        _("No holder of a dataset has accepted yet."),
-        _("No developer of a model has accepted yet."),
-        status=InvitationStatus.ACCEPTED,
-    )
+def start_reasons(study: Study, by: User) -> list[str]:
+    """What a study that invites lacks before ``by`` can start it: members, and permits."""
+    return [
+        *_member_reasons(
+            study,
+            _("No holder of a dataset has accepted yet."),
+            _("No developer of a model has accepted yet."),
+            status=InvitationStatus.ACCEPTED,
+        ),
+        *_permit_reasons(study, by),
+    ]
+
+
+def _permit_reasons(study: Study, by: User) -> list[str]:
+    """Every permit that the matrix of accepted datasets and model versions lacks, once each."""
+    members = study.invitations.accepted().select_related("dataset", "model_version__model")
+    datasets = [
+        member.dataset
+        for member in members
+        if member.dataset and needs_permit(member.dataset, study.organisation)
+    ]
+    versions = [member.model_version for member in members if member.model_version]
+    today = timezone.localdate()
+    reasons = [
+        reason
+        for dataset in datasets
+        for version in versions
+        for reason in permit_reasons(
+            Use(study.organisation, by, dataset, version, Purpose.ALGORITHMS, today)
+        )
+    ]
+    return list(dict.fromkeys(reasons))
 
 
 @transaction.atomic

@@ -40,7 +40,7 @@ def start_study(*, study: Study, by: User) -> Study:
         If ``by`` does not coordinate it, it does not invite any more, or nobody has accepted.
     """
     held = held_for(study, by, StudyStatus.INVITING)
-    if reasons := start_reasons(held):
+    if reasons := start_reasons(held, by):
         raise StudyRefused(reasons)
     held.status = StudyStatus.RUNNING
     held.started_at = Now()

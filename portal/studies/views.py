@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
+from portal.access.presentation import linked
 from portal.accounts.people import signed_in
 from portal.audit.middleware import is_of
 from portal.downloads import csv_file, json_file
@@ -234,7 +235,11 @@ def _members_context(study: Study, request: HttpRequest) -> dict[str, Any]:
         "mine": [found for found in invitations if found.pk in answerable],
         "organisations": sorted({str(found.organisation) for found in invitations}),
         "waiting": sum(1 for found in invitations if found.status == InvitationStatus.WAITING),
-        "start_reasons": actions.start_reasons(study),
+        "start_reasons": [
+            linked(reason)
+            for reason in actions.start_reasons(study, signed_in(request))
+            if study.is_open
+        ],
         "is_member": Organisation.objects.where_member(request.user)
         .filter(pk=study.organisation_id)
         .exists(),
