@@ -49,7 +49,7 @@ def kind_of(file: UploadedFile) -> tuple[str, str]:
 def _archived(file: UploadedFile) -> str:
     """Which text document a zip archive is; "" for any other."""
     try:
-        with zipfile.ZipFile(file) as archive:  # type: ignore[arg-type]
+        with zipfile.ZipFile(file) as archive:
             names = set(archive.namelist()[:MOST_PARTS])
             if any("vbaproject" in name.lower() or name.startswith("Basic/") for name in names):
                 return ""

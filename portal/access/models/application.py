@@ -65,7 +65,7 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
 
     def locked(self) -> Self:
         """To be read for a change of state: nobody else moves it meanwhile."""
-        return self.select_for_update(no_key=True)
+        return self.select_for_update(of=("self",), no_key=True)
 
 
 class Application(models.Model):

@@ -84,7 +84,7 @@ class PermitQuerySet(models.QuerySet["Permit"]):
 
     def locked(self) -> Self:
         """To be read for a change of state: nobody else moves it meanwhile."""
-        return self.select_for_update(no_key=True)
+        return self.select_for_update(of=("self",), no_key=True)
 
 
 class Permit(models.Model):

@@ -56,7 +56,7 @@ class ReviewQuerySet(models.QuerySet["Review"]):
 
     def locked(self) -> Self:
         """To be read for a change of state: nobody else moves it meanwhile."""
-        return self.select_for_update(no_key=True)
+        return self.select_for_update(of=("self",), no_key=True)
 
 
 class Review(models.Model):

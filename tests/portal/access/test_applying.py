@@ -10,7 +10,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, transaction
 from django.utils import timezone
-from portal.notifications.models import Notification
 
 from portal.access import applying, deciding
 from portal.access.applying import AccessRefused
@@ -20,6 +19,7 @@ from portal.access.vocabulary import Purpose
 from portal.accounts.models import User
 from portal.audit.models import Entry
 from portal.catalogue.models import Dataset
+from portal.notifications.models import Notification
 from portal.organisations.actions import set_membership
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb

@@ -70,7 +70,8 @@ def moves(obj: models.Model, status: str, by: User) -> bool:
         with transaction.atomic():
             rows.update(status=status, **beside(kind, status, by))
     except DatabaseError as error:
-        assert "pgtrigger" in str(error), error
+        if "pgtrigger" not in str(error):  # another rule than the one that is asked for
+            raise
         return False
     return True
 
