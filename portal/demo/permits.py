@@ -91,6 +91,8 @@ def load_permits(shown: Mapping[str, Showing]) -> None:
 def _others(kidney: Showing) -> None:
     """One application that waits, one that is refused, a draft, a permit that has ended."""
     found = {each.country: dataset for each in kidney.datasets if (dataset := dataset_of(each))}
+    if not {"DE", "DK", "ES", "NL"} <= found.keys():
+        return
     title = "Kidney failure in outpatient clinics"
     if application := _sent(_Asked(COORDINATING, title, SUMMARIES["ckd"], [found["DE"]])):
         review = application.reviews.get()
