@@ -15,6 +15,7 @@ app.autodiscover_tasks(
     [
         "portal.jobs",
         "portal.notifications",
+        "portal.access",
         "portal.catalogue",
         "portal.evaluations",
         "portal.comparisons",

@@ -327,6 +327,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": JOB_SWEEP_SECONDS,
         "options": {"expires": JOB_SWEEP_SECONDS},
     },
+    "sweep-permits": {
+        "task": "portal.access.sweep_permits",
+        "schedule": JOB_SWEEP_SECONDS,
+        "options": {"expires": JOB_SWEEP_SECONDS},
+    },
+    "remind-of-permits": {
+        "task": "portal.access.remind",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "sweep-notifications": {
         "task": "portal.notifications.sweep_notifications",
         "schedule": JOB_SWEEP_SECONDS,

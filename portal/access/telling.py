@@ -57,12 +57,17 @@ def _of(permit: Permit) -> QuerySet[User]:
 
 
 def _tell(
-    to: Iterable[User], kind: Kind, sentence: str, about: Application | Permit, **words: object
+    to: Iterable[User],
+    kind: Kind,
+    sentence: str,
+    about: Application | Permit,
+    once: str = "",
+    **words: object,
 ) -> None:
     with override("en"):
         url = about.get_absolute_url()
         said = {name: str(value) for name, value in words.items()}
-    notify(to=to, kind=kind, sentence=sentence, words=said, url=url)
+    notify(to=to, kind=kind, sentence=sentence, words=said, url=url, once=once)
 
 
 def arrived(application: Application, reviews: Iterable[Review]) -> None:
@@ -186,8 +191,29 @@ def _tell_applicant(review: Review, kind: Kind, sentence: str) -> None:
     )
 
 
+def of_permit(
+    permit: Permit, kind: Kind, sentence: str, *, once: str = "", **words: object
+) -> None:
+    """Tell the people whom a permit concerns."""
+    said = {"number": permit.number, "title": permit.title, **words}
+    _tell(_of(permit), kind, sentence, permit, once, **said)
+
+
+def due(review: Review, *, once: str) -> None:
+    """Remind those who decide that a decision is due."""
+    _tell(
+        _deciding(review),
+        Kind.WAITING,
+        gettext_noop("The decision on “%(title)s” is due on %(day)s."),
+        review.application,
+        once,
+        title=review.application.title,
+        day=review.due_on.isoformat() if review.due_on else "",
+    )
+
+
 def _tell_of_permit(permit: Permit, sentence: str) -> None:
-    _tell(_of(permit), Kind.DECISION, sentence, permit, number=permit.number, title=permit.title)
+    of_permit(permit, Kind.DECISION, sentence)
 
 
 def suspended(permit: Permit) -> None:

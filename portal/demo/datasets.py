@@ -84,7 +84,7 @@ def _create(entry: DatasetEntry, content: Content, organisation: Organisation, b
         is_synthetic=True,
     )
     replace_variables(dataset=dataset, variables=_dictionary(entry, content, dataset), by=by)
-    share(obj=dataset, verbs=[Verb.VIEW, Verb.EVALUATE], organisation=None, by=by)
+    share(obj=dataset, verbs=[Verb.VIEW], organisation=None, by=by)
     return dataset
 
 

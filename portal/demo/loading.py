@@ -17,6 +17,7 @@ from portal.demo.datasets import dataset_of, load_dataset
 from portal.demo.entries import Showing
 from portal.demo.hands import hands
 from portal.demo.partners import load_partners, manager_of
+from portal.demo.permits import load_permits
 from portal.demo.public_texts import load_public_texts
 from portal.demo.registry import load_model, versions_of
 from portal.demo.studies import cells_to_run, finish_studies, start_studies
@@ -49,6 +50,8 @@ def load(say: Say, *, processes: int = 2) -> None:
             load_dataset,
             [(slug, at) for slug in shown for at, _ in enumerate(shown[slug].datasets)],
         )
+        say("Applications and permits")
+        load_permits(shown)
         say("Evaluations")
         evaluations = [pk for each in shown.values() for pk in _submitted(each)]
         workers.do(run_evaluation, evaluations)

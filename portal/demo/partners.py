@@ -38,6 +38,8 @@ class Person:
     role: Role | None
     what: str
     is_coordinator: bool = False
+    decides_for: str = ""
+    """The country on whose data the person decides."""
 
 
 def _site(country: str, name: str) -> Partner:
@@ -48,6 +50,29 @@ def _site(country: str, name: str) -> Partner:
         country,
     )
 
+
+def _body(country: str, name: str) -> Partner:
+    return Partner(
+        f"access-body-{name.lower()}",
+        f"Demonstration access body, {name}",
+        Organisation.Kind.ACCESS_BODY,
+        country,
+    )
+
+
+ACCESS_BODIES = (
+    _body("BE", "Belgium"),
+    _body("DE", "Germany"),
+    _body("DK", "Denmark"),
+    _body("ES", "Spain"),
+    _body("FI", "Finland"),
+    _body("FR", "France"),
+    _body("IT", "Italy"),
+    _body("NL", "Netherlands"),
+    _body("PL", "Poland"),
+    _body("PT", "Portugal"),
+    _body("SE", "Sweden"),
+)
 
 PARTNERS = (
     Partner(
@@ -74,6 +99,7 @@ PARTNERS = (
     _site("PL", "Poland"),
     _site("PT", "Portugal"),
     _site("SE", "Sweden"),
+    *ACCESS_BODIES,
 )
 
 PEOPLE = (
@@ -127,6 +153,30 @@ PEOPLE = (
         Role.MANAGER,
         "manager, Berlin Institute of Health at Charité: holds the dataset that waits",
     ),
+    Person(
+        "freja@access-dk.example",
+        "Freja Lund",
+        "access-body-denmark",
+        Role.VIEWER,
+        "decides on access to data, health data access body of Denmark",
+        decides_for="DK",
+    ),
+    Person(
+        "hugo@access-fr.example",
+        "Hugo Lambert",
+        "access-body-france",
+        Role.VIEWER,
+        "decides on access to data, health data access body of France",
+        decides_for="FR",
+    ),
+    Person(
+        "klara@access-de.example",
+        "Klara Weber",
+        "access-body-germany",
+        Role.VIEWER,
+        "decides on access to data, health data access body of Germany: an application waits",
+        decides_for="DE",
+    ),
     Person("admin@shaiped.example", "Site administrator", None, None, "administration pages only"),
 )
 
@@ -147,6 +197,8 @@ def load_partners() -> None:
     for organisation in Organisation.objects.filter(slug__in=[each.slug for each in PARTNERS]):
         if not organisation.memberships.filter(role=Role.MANAGER).exists():
             _add_caretaker(organisation)
+    for body in ACCESS_BODIES:
+        _load_decider(body)
 
 
 def _load_person(person: Person) -> None:
@@ -160,6 +212,17 @@ def _load_person(person: Person) -> None:
             set_membership(organisation=organisation, user=user, role=person.role, by=None)
     if person.is_coordinator:
         Appointment.objects.get_or_create(user=user, role=ConsortiumRole.COORDINATOR, country="")
+
+
+def _load_decider(body: Partner) -> None:
+    """Appoint who decides for a country, where nobody does."""
+    role = ConsortiumRole.ACCESS_BODY
+    if Appointment.objects.filter(role=role, country=body.country).exists():
+        return
+    named = next((each.email for each in PEOPLE if each.decides_for == body.country), None)
+    organisation = Organisation.objects.get(slug=body.slug)
+    user = User.objects.get(email=named) if named else manager_of(organisation)
+    Appointment.objects.create(user=user, role=role, country=body.country)
 
 
 def _add_caretaker(organisation: Organisation) -> None:
@@ -181,3 +244,9 @@ def manager_of(organisation: Organisation) -> User:
 def coordinator() -> User:
     """Who makes the studies of the demonstration."""
     return User.objects.get(email=next(each.email for each in PEOPLE if each.is_coordinator))
+
+
+def decides_for(country: str) -> User:
+    """Who decides on access to data of a country."""
+    role = ConsortiumRole.ACCESS_BODY
+    return Appointment.objects.filter(role=role, country=country).order_by("pk")[0].user

@@ -50,7 +50,7 @@ def test_partners_are_of_at_most_eleven_countries_and_made_up_ones_say_so() -> N
         *("Erasmus MC", "Berlin Institute of Health at Charité", "Implicity"),
     }
     others = [partner for partner in PARTNERS if partner.name not in named]
-    assert all(partner.name.startswith("Demonstration site, ") for partner in others)
+    assert all(partner.name.startswith("Demonstration ") for partner in others)
     assert len(PARTNERS) - len(others) == len(named)
 
 
