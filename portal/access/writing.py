@@ -156,7 +156,7 @@ def application_send(request: HttpRequest, reference: str) -> HttpResponse:
 def application_withdraw(request: HttpRequest, reference: str) -> HttpResponse:
     """End an application that is not decided everywhere."""
     application = _written(request, reference)
-    if application.ended_at is not None:
+    if request.method == "GET" and application.ended_at is not None:
         raise Http404("The application has ended.")
     if request.method == "POST":
         try:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from portal.access.models import Application, Attachment, Outcome, Permit, Review
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset, Variable
+from portal.catalogue.vocabulary import AccessRights
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import set_public, share
@@ -170,10 +171,10 @@ def test_what_a_person_may_not_see_is_not_there(person: User, dataset: Dataset) 
 
 
 def test_a_holder_sees_of_the_datasets_its_own_alone(person: User, dataset: Dataset) -> None:
-    other = factories.a_dataset(factories.a_person(factories.an_organisation(country="FR"),
-                                                   Role.MANAGER), title="Lyon cohort")  # fmt: skip
+    holder = factories.a_person(factories.an_organisation(country="FR"), Role.MANAGER)
+    other = factories.a_dataset(holder, title="Lyon cohort", access_rights=AccessRights.NON_PUBLIC)
     share(obj=other, verbs=[Verb.VIEW], organisation=permits.organisation_of(person),
-          by=factories.a_manager_of(other.organisation))  # fmt: skip
+          by=holder)  # fmt: skip
     sent = permits.an_application(person, dataset, other)
     page = text(client_of(permits.the_holder(dataset)).get(sent.get_absolute_url()))
     assert "Aarhus cohort" in page
