@@ -20,6 +20,7 @@ from portal.access.applying import AccessRefused
 from portal.access.basket import (
     asking_organisation,
     in_basket,
+    is_key,
     needs_permit_of_anyone,
     put,
     take_out,
@@ -102,7 +103,7 @@ def access_basket(request: HttpRequest) -> HttpResponse:
     """The datasets that were gathered, and the application that begins with them."""
     user = signed_in(request)
     if request.method == "POST" and "remove" in request.POST:
-        take_out(request, [int(key) for key in request.POST.getlist("remove") if _is_key(key)])
+        take_out(request, [int(key) for key in request.POST.getlist("remove") if is_key(key)])
         return redirect("access-basket")
     datasets = in_basket(request)
     may_ask = Organisation.objects.where_may(user, Duty.ASK_ACCESS).exists()
@@ -122,10 +123,6 @@ def access_basket(request: HttpRequest) -> HttpResponse:
                 form.add_error(None, reason)
         else:
             take_out(request, [dataset.pk for dataset in datasets])
-            return redirect(application)
+            return redirect("application-edit", reference=application.reference, step="data")
     context = {"section": "access", "datasets": datasets, "form": form, "may_ask": may_ask}
     return render(request, "access/basket.html", context)
-
-
-def _is_key(value: str) -> bool:
-    return value.isascii() and value.isdecimal() and len(value) < 16

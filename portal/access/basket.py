@@ -71,3 +71,8 @@ def asks_here(request: HttpRequest, dataset: Dataset) -> bool:
 def needs_permit_of_anyone(dataset: Dataset) -> bool:
     """Whether the dataset is not open to everybody."""
     return dataset.access_rights != AccessRights.PUBLIC
+
+
+def is_key(value: str) -> bool:
+    """Whether a request's text can be the key of a row."""
+    return value.isascii() and value.isdecimal() and len(value) < 16

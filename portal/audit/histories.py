@@ -38,6 +38,11 @@ HISTORIES: Mapping[str, History] = {
     "registry.modelversion": History(owner=lambda version: version.model.organisation),
     "evaluations.evaluation": History(owner=lambda evaluation: evaluation.organisation),
     "studies.study": History(owner=lambda study: study.organisation),
+    "access.application": History(owner=lambda application: application.organisation),
+    "access.permit": History(
+        owner=lambda permit: permit.organisation,
+        parts=lambda permit: list(type(permit).objects.filter(number=permit.number)),
+    ),
 }
 
 

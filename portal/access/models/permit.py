@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.access.models.application import LONGEST
-from portal.access.models.review import Review
+from portal.access.models.review import Review, months_after
 from portal.access.states import PERMIT_MOVES, PermitStatus
 from portal.access.vocabulary import Environment, Purpose
 from portal.catalogue.models import Dataset
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from portal.accounts.models import User
 
+MONTHS_TO_PUBLISH = 18
+"""From the end of a permit until its results are public (EHDS Article 61(4))."""
 CONTENT = (
     "number", "version", "review", "organisation", "title", "summary", "purpose",
     "any_model_version", "valid_from", "valid_until", "conditions", "environment", "fees",
@@ -224,6 +226,21 @@ class Permit(models.Model):
         if self.state == PermitStatus.REVOKED:
             return min(timezone.localdate(self.status_at), self.valid_until)
         return self.valid_until if self.has_ended else None
+
+    @property
+    def days_left(self) -> int:
+        """Days until its last one; negative when that has passed."""
+        return (self.valid_until - timezone.localdate()).days
+
+    @property
+    def publish_by(self) -> date:
+        """Until when what was found is to be public (EHDS Article 61(4))."""
+        return months_after(self.ended_on or self.valid_until, MONTHS_TO_PUBLISH)
+
+    @property
+    def days_to_publish(self) -> int:
+        """Days until then; negative when it is late."""
+        return (self.publish_by - timezone.localdate()).days
 
 
 IS_NEW = """

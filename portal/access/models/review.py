@@ -10,6 +10,7 @@ import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -53,6 +54,10 @@ class ReviewQuerySet(models.QuerySet["Review"]):
 
     def undecided(self) -> Self:
         return self.filter(status__in=UNDECIDED)
+
+    def for_list(self) -> Self:
+        """With what a line of a list shows, in a constant number of queries."""
+        return self.select_related("holder", "application__organisation")
 
     def locked(self) -> Self:
         """To be read for a change of state: nobody else moves it meanwhile."""
@@ -142,6 +147,9 @@ class Review(models.Model):
     def __str__(self) -> str:
         return f"{self.application} · {self.body}"
 
+    def get_absolute_url(self) -> str:
+        return reverse("review-detail", kwargs={"review": self.pk})
+
     @property
     def body(self) -> str:
         """Who decides, in words."""
@@ -159,6 +167,11 @@ class Review(models.Model):
         if self.due_on is None or self.state not in UNDECIDED:
             return None
         return (self.due_on - timezone.localdate()).days
+
+    @property
+    def days_late(self) -> int:
+        """Days since the decision was due; 0 when it is not late."""
+        return max(0, -(self.days_left or 0))
 
     def holders(self) -> models.QuerySet[Organisation]:
         """The holders of its datasets."""
