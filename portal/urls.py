@@ -51,6 +51,7 @@ urlpatterns = [
         path("models/", registry.model_list, name="all-model-list"),
         path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
         path("my-work/", my_work.my_work, name="my-work"),
+        path("account/notifications/", include("portal.notifications.urls")),
         path("account/", include("portal.accounts.urls")),
         path("organisations/", include("portal.organisations.urls")),
         path("audit/", include("portal.audit.urls")),

@@ -48,7 +48,7 @@ def test_letters_lead_to_the_first_host_unless_the_address_is_named() -> None:
 
 @pytest.mark.parametrize("url", ["", "x.example", "https://", "https://x.example/portal"])
 def test_an_address_that_letters_cannot_lead_to_is_named(url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="SITE_URL is .*; expected"):
+    with pytest.raises(ImproperlyConfigured, match=r"SITE_URL is .*; expected"):
         environment.site_url(url, [".example"], https=True, is_local=False)
 
 
