@@ -22,6 +22,7 @@ from portal.jobs.tasks import wake
 from portal.studies.actions import StudyRefused, held_for, start_reasons
 from portal.studies.models import Cell, Study, StudyStatus, protocol_hash
 from portal.studies.pooling import pool_study
+from portal.studies.telling import tell_finished
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -161,4 +162,5 @@ def settle(pk: int) -> bool:
     study.pooled = pool_study(study)
     study.status, study.finished_at = StudyStatus.FINISHED, Now()
     study.save(update_fields=["pooled", "status", "finished_at"])
+    tell_finished(study)
     return True

@@ -38,6 +38,7 @@ ADMIN_OF: dict[str, list[str]] = {
     "organisations.invitation": ["x... x... x>.. >>.. xxxx", "x... x... xxxx >>.. xxxx"],
     "organisations.appointment": ["xxx. xxx. xxx. >>>. xxx.", "xxx. xxx. xxxx >>>. xxx."],
     "accounts.user": ["xxx. xxx. xxx. >>>. xxxx", "xxx. xxx. xxx. >>>. xxxx"],
+    "notifications.notification": FACTS,
     "showcase.news": WRITTEN,
     "showcase.milestone": WRITTEN,
     "showcase.homefigure": WRITTEN,
@@ -102,6 +103,7 @@ def a_row(world: World, label: str) -> Any:
         "accounts.user": manager.pk,
         "evaluations.evaluation": world.evaluation.pk,
         "catalogue.upload": world.upload_id,
+        "notifications.notification": world.notification_id,
     }
     model = apps.get_model(label)
     if label in owned:
