@@ -107,6 +107,22 @@ def mark_all_read(*, by: User, kinds: Collection[Kind] = tuple(Kind)) -> int:
     return unread.update(read_at=Now(), mail_at=None)
 
 
+def no_longer_waits(*, url: str, among: Iterable[User] | None = None) -> None:
+    """Mark as read what told people that something waits at ``url``: it is done, or withdrawn.
+
+    Parameters
+    ----------
+    url : str
+        As it was given to :func:`notify`.
+    among : iterable of User, or None
+        For whom it waits no more; for everybody by default.
+    """
+    waiting = Notification.objects.unread().filter(kind=Kind.WAITING, url=url)
+    if among is not None:
+        waiting = waiting.filter(person__in=among)
+    waiting.update(read_at=Now(), mail_at=None)
+
+
 @transaction.atomic
 def prefer(*, language: str, by_mail: Collection[Kind], by: User) -> None:
     """Choose which kinds ``by`` gets by e-mail, and in which language; "" follows the sign-in."""

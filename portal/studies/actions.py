@@ -29,7 +29,13 @@ from portal.studies.models import (
     Study,
     StudyStatus,
 )
-from portal.studies.telling import ASKED_AGAIN, tell_answer, tell_asked, waiting_organisations
+from portal.studies.telling import (
+    ASKED_AGAIN,
+    tell_answer,
+    tell_asked,
+    tell_nobody_is_asked,
+    waiting_organisations,
+)
 from portal.usecase import Protocol, Task, UseCase
 
 if TYPE_CHECKING:
@@ -345,6 +351,7 @@ def withdraw_study(*, study: Study, reason: str, by: User) -> None:
     held.status, held.withdrawal = StudyStatus.WITHDRAWN, reason.strip()
     held.save(update_fields=["status", "withdrawal"])
     record(by=by, organisation=held.organisation, verb=Act.WITHDRAWN, obj=held)
+    tell_nobody_is_asked(held)
     running = Evaluation.objects.filter(study=held, status__in=UNFINISHED)
     for evaluation in running.select_related("study"):
         cancel_evaluation(evaluation=evaluation, by=by)

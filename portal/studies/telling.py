@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_noop
 
 from portal.jobs.models import Status
-from portal.notifications.actions import notify
+from portal.notifications.actions import no_longer_waits, notify
 from portal.notifications.addresses import page_of
 from portal.notifications.kinds import Kind
 from portal.organisations.models import Organisation
@@ -52,26 +52,39 @@ def tell_asked(
         )
 
 
-def waiting_organisations(study: Study) -> Iterable[Organisation]:
+def waiting_organisations(study: Study) -> QuerySet[Organisation]:
     """Those that have not answered, each once."""
     waiting = study.invitations.filter(status=InvitationStatus.WAITING)
     return Organisation.objects.filter(pk__in=waiting.values("organisation"))
 
 
 def tell_answer(invitation: Invitation, *, by: User) -> None:
-    """Tell the study's coordinators; the reason for a refusal is on its page alone."""
+    """Tell the study's coordinators; the reason for a refusal is on its page alone.
+
+    Once an organisation has answered for all that it was asked for, it waits for none of its
+    managers any more.
+    """
     study, subject = invitation.study, invitation.subject
+    organisation = invitation.organisation
+    if not waiting_organisations(study).filter(pk=organisation.pk).exists():
+        managers = organisation.people_with(Role.MANAGER)
+        no_longer_waits(url=page_of(study), among=managers)
     notify(
         to=coordinators(study).exclude(pk=by.pk),
         kind=Kind.DECISION,
         sentence=ACCEPTED if invitation.status == InvitationStatus.ACCEPTED else DECLINED,
         words={
             "study": study.title,
-            "organisation": invitation.organisation.name,
+            "organisation": organisation.name,
             "subject": str(subject),
         },
         url=page_of(study),
     )
+
+
+def tell_nobody_is_asked(study: Study) -> None:
+    """It has started or was withdrawn: no answer is waited for."""
+    no_longer_waits(url=page_of(study))
 
 
 def tell_finished(study: Study) -> None:

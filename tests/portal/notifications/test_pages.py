@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from portal.accounts.actions import create_token
 from portal.accounts.models import User
 from portal.notifications import models
 from portal.notifications.kinds import Kind
@@ -153,3 +154,21 @@ def test_the_administration_shows_whether_letters_went_out_and_not_what_they_sai
         assert str(notification.person) in text
         assert "osmium" not in text
         assert notification.url not in text.replace('href="/my-work/"', "")
+
+
+def test_a_program_reads_what_its_person_was_told(
+    person: User, settings: Any, django_assert_max_num_queries: Any
+) -> None:
+    settings.SITE_URL = "https://portal.example"
+    person.language = "fr"
+    person.save()
+    told = [factories.a_notification(person) for _ in range(3)]
+    factories.a_notification(factories.a_person())
+    token = create_token(name="Program", scope="read", days=30, by=person)[1]
+    headers = {"authorization": f"Bearer {token}"}
+    with django_assert_max_num_queries(5):
+        found = Client().get("/api/v1/notifications/", headers=headers).json()["notifications"]
+    assert [one["id"] for one in found] == [one.pk for one in reversed(told)]
+    assert found[0]["url"] == "https://portal.example/fr/my-work/"
+    assert set(found[0]) == {"id", "kind", "text", "url", "created_at", "read_at"}
+    assert Client().post("/api/v1/notifications/", headers=headers).status_code in (403, 405)

@@ -111,7 +111,9 @@ def test_a_study_tells_who_is_asked_who_answers_and_once_that_it_has_finished(
     assert not Notification.objects.exists()  # a draft is its own organisation's alone
     actions.send_invitations(study=study, by=lead)
     asked = f"{study.organisation} asks {holder} to take part in “Salt”."
+    deputy = factories.a_person(holder, Role.MANAGER)
     assert told(first) == [asked]
+    assert told(deputy) == []  # who comes later finds it under My work
     assert len(told(developer)) == 1
     assert Notification.objects.filter(kind=Kind.WAITING).count() == 2
     # Who is asked later is told as well, and nobody a second time.
@@ -124,6 +126,8 @@ def test_a_study_tells_who_is_asked_who_answers_and_once_that_it_has_finished(
     actions.answer_invitation(
         invitation=refused, accept=False, reason="Nothing of ours is ready.", by=second
     )
+    # What was answered waits no more, for whoever of the organisation was told.
+    assert not Notification.objects.unread().filter(kind=Kind.WAITING).exists()
     answers = told(lead, Kind.DECISION)
     assert answers == told(colleague, Kind.DECISION)
     assert len(answers) == 3
@@ -161,3 +165,16 @@ def test_who_is_asked_again_after_a_change_of_the_protocol_is_told(media: Any) -
     Appointment.objects.filter(user=members.coordinator).delete()
     studies.accept(study, [manager])
     assert told(members.coordinator) == []  # who coordinates no more hears no more
+
+
+@pytest.mark.parametrize("how", ["started", "withdrawn"])
+def test_a_study_that_started_or_was_withdrawn_waits_for_nobody(media: Any, how: str) -> None:
+    members = studies.partners(versions=1, sites=2)
+    study, other = (studies.an_inviting_study(members) for _ in range(2))
+    if how == "withdrawn":
+        actions.withdraw_study(study=study, reason="No money.", by=members.coordinator)
+    else:
+        studies.accept(study, [members.holders[0], members.developer])
+        running.start_study(study=study, by=members.coordinator)
+    waiting = Notification.objects.unread().filter(kind=Kind.WAITING)
+    assert set(waiting.values_list("url", flat=True)) == {page_of(other)}
