@@ -18,6 +18,7 @@ from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
 from portal.htmx import wants_fragment
 from portal.jobs.models import UNFINISHED, Status
+from portal.notifications.models import Notification
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.registry.models import ModelVersion
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 """Entries of a section; the lists hold the rest."""
+TOLD = 5
+"""Notifications, of which most lead to what is shown here anyway."""
 ANY = Q()
 
 
@@ -97,6 +100,7 @@ def my_work(request: HttpRequest) -> HttpResponse:
         return response
     changeable = ModelVersion.objects.visible_to(user).filter(status=ModelVersion.Status.DRAFT)
     context |= {
+        "notifications": list(Notification.objects.of(user).unread()[:TOLD]),
         "invitations": list(Invitation.objects.waiting_for(user)[:SHOWN]),
         "refused": list(_refused(user)[:SHOWN]),
         "failed": evaluations["failed"][:SHOWN],

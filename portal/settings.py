@@ -123,6 +123,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "portal.showcase.context.site",
+                "portal.notifications.context.bell",
             ],
         },
     },

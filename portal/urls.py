@@ -52,6 +52,7 @@ urlpatterns = [
         path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
         path("my-work/", my_work.my_work, name="my-work"),
         path("access/", include("portal.access.urls")),
+        path("account/notifications/", include("portal.notifications.urls")),
         path("account/", include("portal.accounts.urls")),
         path("organisations/", include("portal.organisations.urls")),
         path("audit/", include("portal.audit.urls")),

@@ -25,6 +25,9 @@ from portal.evaluations.actions import save_result, submit_evaluation
 from portal.evaluations.models import Evaluation
 from portal.evaluations.tasks import claim
 from portal.jobs.running import without_child
+from portal.notifications.actions import notify
+from portal.notifications.kinds import Kind
+from portal.notifications.models import Notification
 from portal.organisations.actions import create_organisation, set_membership
 from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import ConsortiumRole, Role
@@ -88,6 +91,16 @@ def a_news_item(slug: str = "", *, published: bool = True, **texts: str) -> News
         title = f"News {number} ({language})"
         NewsText.objects.create(news=news, language=language, title=title, body=body)
     return news
+
+
+def a_notification(person: User, **fields: Any) -> Notification:
+    """Something that the person was told, and has not read."""
+    fields.setdefault("kind", Kind.WAITING)
+    fields.setdefault("sentence", "“%(study)s” waits")
+    fields.setdefault("words", {"study": f"Study {next(_numbers)}"})
+    fields.setdefault("url", "/my-work/")
+    notify(to=[person], **fields)
+    return Notification.objects.of(person).latest("id")
 
 
 def appointed(role: ConsortiumRole, country: str = "") -> User:

@@ -117,6 +117,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
     member = factories.a_person(tenant.organisation, full_name=f"Member {word}")
     session = UserSession.objects.create(user=manager, ip="192.0.2.1", session_key=f"{word}-key")
     api_token, _text = create_token(name=f"Token {word}", scope="read", days=30, by=manager)
+    notification = factories.a_notification(manager, words={"study": f"Study {word}"})
     found = _studies(tenant)
     here = {"use_case": "ckd"}
     on_dataset = here | {"slug": dataset.slug, "task": "binary", "upload_id": arrived.pk}
@@ -161,7 +162,8 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
             for one in (dataset, model, version, first, found[0])
         ],
         "account": [
-            {"pk": session.pk, "digest": api_token.pk, "provider_id": "nobody"}
+            {"notification_id": notification.pk}
+            | {"pk": session.pk, "digest": api_token.pk, "provider_id": "nobody"}
             | {"uidb36": "1", "key": "no-such-key"}
         ],
     }

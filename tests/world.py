@@ -69,6 +69,8 @@ class World:
     invitation_id: int
     invitation_token: str
     session_id: int
+    notification_id: int
+    """The manager's own."""
     token: str
     members: studies.Partners
     drafted: Study
@@ -143,6 +145,8 @@ class World:
             "mfa_edit_webauthn": {"pk": 1},
             "mfa_remove_webauthn": {"pk": 1},
             "session-end": {"pk": self.session_id},
+            "notification-open": {"notification_id": self.notification_id},
+            "notification-read": {"notification_id": self.notification_id},
             "token-revoke": {"digest": self.token},
             "invitation-accept": {"token": self.invitation_token},
             "audit-history": {"kind": "catalogue.dataset", "pk": str(self.dataset.pk)},
@@ -260,6 +264,7 @@ def a_world() -> World:
         session_id=UserSession.objects.create(
             user=manager, ip="192.0.2.1", session_key="elsewhere"
         ).pk,
+        notification_id=factories.a_notification(manager).pk,
         token=create_token(name="Program", scope="read", days=30, by=manager)[0].pk,
         members=members,
         drafted=studies.a_draft(lead),

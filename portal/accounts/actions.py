@@ -29,6 +29,13 @@ def rename(*, name: str, by: User) -> None:
     record_change(sentence="changed their name", by=by)
 
 
+def note_language(user: User, language: str) -> None:
+    """Keep in which language ``user`` signs in: letters are written in it, if none is chosen."""
+    if user.language_used != language:
+        user.language_used = language
+        user.save(update_fields=["language_used"])
+
+
 @transaction.atomic
 def create_token(*, name: str, scope: str, days: int, by: User) -> tuple[ApiToken, str]:
     """Make a token of ``by``, and the text that nobody sees a second time."""

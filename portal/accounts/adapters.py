@@ -25,11 +25,11 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.accounts import second_factor
-from portal.accounts.actions import record_change, record_refusal
+from portal.accounts.actions import note_language, record_change, record_refusal
 from portal.accounts.identity_providers import IdentityProviderConfiguration
 from portal.accounts.models import User
 from portal.audit.actions import record
@@ -83,6 +83,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def login(self, request: HttpRequest, user: Any) -> None:
         """Sign in, whatever the way: with password, passkey, provider or invitation."""
         super().login(request, user)
+        note_language(user, get_language() or settings.LANGUAGE_CODE)
         record(
             by=user,
             organisation=acting_organisation(request),

@@ -4,4 +4,5 @@ from portal.api import views
 
 urlpatterns = [
     path("me/", views.me, name="api-me"),
+    path("notifications/", views.notifications, name="api-notifications"),
 ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from django.utils.translation import override
 from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.accounts.models import ApiToken
+from portal.notifications.addresses import absolute
+from portal.notifications.models import Notification
 from portal.organisations.models import Membership
+
+MOST_NOTIFICATIONS = 100
 
 
 @api_view(["GET"])
@@ -36,3 +41,23 @@ def me(request: Request) -> Response:
             "token": {"name": token.name, "scope": token.scope, "expires_at": token.expiry},
         }
     )
+
+
+@api_view(["GET"])
+def notifications(request: Request) -> Response:
+    """The newest of what the person was told, in the language of their letters."""
+    user = request.user
+    language = user.language_of_letters
+    with override(language):
+        found = [
+            {
+                "id": one.pk,
+                "kind": one.kind,
+                "text": one.text,
+                "url": absolute(one.url, language),
+                "created_at": one.created_at,
+                "read_at": one.read_at,
+            }
+            for one in Notification.objects.of(user)[:MOST_NOTIFICATIONS]
+        ]
+    return Response({"notifications": found})

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 
+from portal.accounts.models import User
 from portal.catalogue.models import Dataset
 from portal.demo import heart_failure, kidney, metastasis, showings
 from portal.demo.cohorts import SEED
@@ -25,6 +26,8 @@ from portal.evaluations.actions import submit_evaluation
 from portal.evaluations.models import Evaluation
 from portal.evaluations.tasks import run_evaluation
 from portal.jobs.models import Status
+from portal.notifications.actions import mark_all_read
+from portal.notifications.kinds import Kind
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
 from portal.organisations.sharing import share
@@ -60,8 +63,16 @@ def load(say: Say, *, processes: int = 2) -> None:
         started = start_studies(shown)
         workers.do(run_evaluation, cells_to_run(started))
         finish_studies(started)
+    if is_first:
+        _mark_as_read()
     say("Example files")
     _example_files()
+
+
+def _mark_as_read() -> None:
+    """What was loaded is no news to whoever signs in to look around; what waits for them is."""
+    for person in User.objects.filter(notifications__read_at=None).distinct():
+        mark_all_read(by=person, kinds=(Kind.DECISION, Kind.EVALUATION_ENDED))
 
 
 def _check(evaluations: list[int]) -> None:

@@ -27,6 +27,7 @@ from portal.evaluations.models import (
     LogLine,
     StoredResult,
 )
+from portal.evaluations.telling import FAILED, FINISHED, tell_submitter
 from portal.jobs.models import UNFINISHED, Status
 from portal.jobs.tasks import wake
 from portal.organisations.actions import administers
@@ -355,6 +356,7 @@ def finish_with(*, evaluation: Evaluation, stored: StoredResult) -> None:
     """End a held evaluation with a result that is stored; raises as :func:`save_result`."""
     Evaluation.objects.finish(evaluation, Status.SUCCEEDED, stored_result=stored)
     LogLine.write(evaluation, "Succeeded")
+    tell_submitter(evaluation, FINISHED)
     _tell_of_end(evaluation)
 
 
@@ -363,6 +365,7 @@ def fail_evaluation(*, evaluation: Evaluation, sentence: str, detail: str = "") 
     """End a held evaluation with the reason; raises as :func:`save_result`."""
     Evaluation.objects.finish(evaluation, Status.FAILED, failure=sentence, failure_detail=detail)
     LogLine.write(evaluation, f"Failed: {sentence}")
+    tell_submitter(evaluation, FAILED)
     _tell_of_end(evaluation)
 
 
@@ -379,6 +382,7 @@ def announce_given_up(pk: int) -> None:
     """Tell why an evaluation was given up, and wake those that waited for its result."""
     evaluation = Evaluation.objects.get(pk=pk)
     LogLine.write(evaluation, f"Failed: {evaluation.failure}")
+    tell_submitter(evaluation, FAILED)
     _tell_of_end(evaluation)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.db.models.functions import Now
 
+from portal.accounts.actions import record_change
 from portal.jobs.tasks import wake
 from portal.notifications.addresses import is_of_this_site
 from portal.notifications.kinds import MAIL_AFTER, Kind
@@ -100,6 +101,37 @@ def mark_read(*, notification: Notification) -> None:
     unread.update(read_at=Now(), mail_at=None)
 
 
-def mark_all_read(*, by: User) -> int:
-    """Mark all of ``by`` as read, and return how many were not."""
-    return Notification.objects.of(by).unread().update(read_at=Now(), mail_at=None)
+def mark_all_read(*, by: User, kinds: Collection[Kind] = tuple(Kind)) -> int:
+    """Mark all of ``by``, or those of ``kinds``, as read; return how many were not."""
+    unread = Notification.objects.of(by).unread().filter(kind__in=kinds)
+    return unread.update(read_at=Now(), mail_at=None)
+
+
+def no_longer_waits(*, url: str, among: Iterable[User] | None = None) -> None:
+    """Mark as read what told people that something waits at ``url``: it is done, or withdrawn.
+
+    Parameters
+    ----------
+    url : str
+        As it was given to :func:`notify`.
+    among : iterable of User, or None
+        For whom it waits no more; for everybody by default.
+    """
+    waiting = Notification.objects.unread().filter(kind=Kind.WAITING, url=url)
+    if among is not None:
+        waiting = waiting.filter(person__in=among)
+    waiting.update(read_at=Now(), mail_at=None)
+
+
+@transaction.atomic
+def prefer(*, language: str, by_mail: Collection[Kind], by: User) -> None:
+    """Choose which kinds ``by`` gets by e-mail, and in which language; "" follows the sign-in."""
+    by.language = language
+    by.save(update_fields=["language"])
+    MailChoice.objects.bulk_create(
+        [MailChoice(person=by, kind=kind, by_mail=kind in by_mail) for kind in Kind],
+        update_conflicts=True,
+        unique_fields=["person", "kind"],
+        update_fields=["by_mail"],
+    )
+    record_change(sentence="chose what comes by e-mail", by=by)

@@ -87,6 +87,11 @@ class Notification(models.Model):
             ),
             models.Index(fields=["person", "-created_at", "-id"], name="notification_newest"),
             models.Index(
+                fields=["url"],
+                condition=models.Q(read_at=None, kind="waiting"),
+                name="notification_waiting",
+            ),
+            models.Index(
                 fields=["mail_at"],
                 condition=models.Q(mail_at__isnull=False),
                 name="notification_to_mail",

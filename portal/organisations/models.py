@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import models
-from django.db.models import TextChoices
+from django.db.models import QuerySet, TextChoices
 from django.db.models.functions import Lower, Now
 from django.urls import reverse
 from django.utils import timezone
@@ -149,6 +150,13 @@ class Organisation(models.Model):
     @property
     def is_suspended(self) -> bool:
         return self.suspended_at is not None
+
+    def people_with(self, role: Role) -> QuerySet[User]:
+        """The active people who have ``role`` here, or one that includes it; none suspended."""
+        order = list(Role)
+        enough = order[order.index(role) :]
+        held = Membership.objects.in_force().filter(organisation=self, role__in=enough)
+        return get_user_model().objects.filter(pk__in=held.values("user"), is_active=True)
 
 
 class RoleGroup(models.Model):

@@ -29,6 +29,13 @@ from portal.studies.models import (
     Study,
     StudyStatus,
 )
+from portal.studies.telling import (
+    ASKED_AGAIN,
+    tell_answer,
+    tell_asked,
+    tell_nobody_is_asked,
+    waiting_organisations,
+)
 from portal.usecase import Protocol, Task, UseCase
 
 if TYPE_CHECKING:
@@ -139,6 +146,8 @@ def update_study(*, study: Study, title: str, question: str, protocol: Protocol,
         held.invitations.exclude(organisation=held.organisation).update(
             status=InvitationStatus.WAITING, reason="", answered_by=None, answered_at=None
         )
+        if held.status == StudyStatus.INVITING:
+            tell_asked(held, waiting_organisations(held), by=by, sentence=ASKED_AGAIN)
     return held
 
 
@@ -173,12 +182,17 @@ def invite(
         | Q(model_version__in=[version.pk for version in model_versions])
     ).delete()
     asked = set(held.invitations.values_list("dataset", "model_version"))
+    new: set[Organisation] = set()
     for dataset in datasets:
         if (dataset.pk, None) not in asked:
             _ask(held, by, dataset.organisation, dataset=dataset)
+            new.add(dataset.organisation)
     for version in model_versions:
         if (None, version.pk) not in asked:
             _ask(held, by, version.model.organisation, model_version=version)
+            new.add(version.model.organisation)
+    if held.status == StudyStatus.INVITING:
+        tell_asked(held, new - {held.organisation}, by=by)
     record(
         by=by,
         organisation=held.organisation,
@@ -234,6 +248,7 @@ def send_invitations(*, study: Study, by: User) -> None:
     held.status = StudyStatus.INVITING
     held.save(update_fields=["status"])
     record(by=by, organisation=held.organisation, verb=Act.ASKED, obj=held)
+    tell_asked(held, waiting_organisations(held), by=by)
 
 
 def _member_reasons(study: Study, no_dataset: str, no_version: str, **fields: str) -> list[str]:
@@ -317,6 +332,7 @@ def answer_invitation(
         sentence=f"{said} that the {subject._meta.verbose_name} “{subject}” takes part in the "
         f"study “{study}”",
     )
+    tell_answer(invitation, by=by)
     return invitation
 
 
@@ -335,6 +351,7 @@ def withdraw_study(*, study: Study, reason: str, by: User) -> None:
     held.status, held.withdrawal = StudyStatus.WITHDRAWN, reason.strip()
     held.save(update_fields=["status", "withdrawal"])
     record(by=by, organisation=held.organisation, verb=Act.WITHDRAWN, obj=held)
+    tell_nobody_is_asked(held)
     running = Evaluation.objects.filter(study=held, status__in=UNFINISHED)
     for evaluation in running.select_related("study"):
         cancel_evaluation(evaluation=evaluation, by=by)

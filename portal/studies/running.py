@@ -22,6 +22,7 @@ from portal.jobs.tasks import wake
 from portal.studies.actions import StudyRefused, held_for, start_reasons
 from portal.studies.models import Cell, Study, StudyStatus, protocol_hash
 from portal.studies.pooling import pool_study
+from portal.studies.telling import tell_finished, tell_nobody_is_asked
 
 if TYPE_CHECKING:
     from portal.accounts.models import User
@@ -64,6 +65,7 @@ def start_study(*, study: Study, by: User) -> Study:
         obj=held,
         what=f", {len(versions)} model versions on {len(datasets)} datasets",
     )
+    tell_nobody_is_asked(held)
     _settle_on_commit(held)
     return held
 
@@ -161,4 +163,5 @@ def settle(pk: int) -> bool:
     study.pooled = pool_study(study)
     study.status, study.finished_at = StudyStatus.FINISHED, Now()
     study.save(update_fields=["pooled", "status", "finished_at"])
+    tell_finished(study)
     return True

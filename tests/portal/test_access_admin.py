@@ -38,6 +38,7 @@ ADMIN_OF: dict[str, list[str]] = {
     "organisations.invitation": ["x... x... x>.. >>.. xxxx", "x... x... xxxx >>.. xxxx"],
     "organisations.appointment": ["xxx. xxx. xxx. >>>. xxx.", "xxx. xxx. xxxx >>>. xxx."],
     "accounts.user": ["xxx. xxx. xxx. >>>. xxxx", "xxx. xxx. xxx. >>>. xxxx"],
+    "notifications.notification": FACTS,
     "showcase.news": WRITTEN,
     "showcase.milestone": WRITTEN,
     "showcase.homefigure": WRITTEN,
@@ -108,6 +109,7 @@ def a_row(world: World, label: str) -> Any:
         "access.application": world.asked.draft.pk,
         "access.review": world.asked.received.pk,
         "access.permit": world.asked.permit.pk,
+        "notifications.notification": world.notification_id,
     }
     model = apps.get_model(label)
     if label in owned:

@@ -29,6 +29,7 @@ LISTS = {
     "publication-list": {},
     "sitemap": {},
     "my-work": {},
+    "notification-list": {},
     "news-list": {},
     "news-feed": {},
 }
@@ -46,6 +47,7 @@ def fill(person, count: int):
         factories.a_version(person, version.model, version="1.1.0")
         dataset = factories.a_ready_dataset(person, version)
         evaluation = factories.a_finished_evaluation(person, dataset, version)
+        factories.a_notification(person)
         factories.a_news_item(en="New.", fr="Nouveau.")
         for shared in (dataset, version.model, evaluation):
             sharing.share(obj=shared, verbs=[Verb.VIEW], organisation=None, by=person)

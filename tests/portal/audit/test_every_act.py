@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from portal.access import applying, deciding
+from portal.access import permits as permit_acts
 from portal.accounts.actions import create_token
 from portal.accounts.models import User
 from portal.audit.acts import Act
@@ -29,7 +32,7 @@ from portal.organisations.roles import Role, Verb
 from portal.registry.actions import release_version, retire_version
 from portal.studies import actions as study_actions
 from portal.studies import publishing, running
-from tests import factories, studies
+from tests import factories, permits, studies
 from tests.every_task import evaluated
 from tests.portal.accounts.codes import code
 
@@ -374,6 +377,68 @@ def cases_seen() -> Deed:
     return Deed(partial(client_of(manager).get, address), manager, of(manager))
 
 
+# Access to data
+
+
+def an_application() -> Any:
+    return permits.an_application(a_contributor(), permits.a_closed_dataset())
+
+
+def a_contributor() -> User:
+    return factories.a_person(factories.an_organisation("Applicant"))
+
+
+def applied() -> Deed:
+    person = a_contributor()
+    draft = permits.a_draft(person, permits.a_closed_dataset())
+    return called(applying.submit_application, by=person, application=draft)
+
+
+def questions_answered() -> Deed:
+    review = an_application().reviews.get()
+    return called(
+        applying.answer, by=review.application.created_by, review=review, text="This site's."
+    )
+
+
+def opinion_given() -> Deed:
+    review = an_application().reviews.get()
+    holder = review.holders().get()
+    return called(
+        deciding.give_opinion, by=factories.a_manager_of(holder), review=review,
+        organisation=holder, is_in_favour=True, text="A good use.",
+    )  # fmt: skip
+
+
+def by_the_body(function: Callable[..., Any], **given: Any) -> Deed:
+    """Done by somebody who decides for a country, which is no organisation's matter."""
+    by = permits.an_access_body()
+
+    def do() -> None:
+        with answering(RequestFactory().get("/", REMOTE_ADDR=ADDRESS)):
+            function(by=by, **given)
+
+    return Deed(do, by, None)
+
+
+def of_review(function: Callable[..., Any], *, complete: bool = False, **given: Any) -> Deed:
+    review = an_application().reviews.get()
+    if complete:
+        deciding.find_complete(review=review, by=permits.an_access_body())
+    if function is deciding.grant:
+        given["terms"] = permits.terms_for(review)
+    return by_the_body(function, review=review, **given)
+
+
+def of_permit(function: Callable[..., Any], *, suspended: bool = False, **given: Any) -> Deed:
+    permit = permits.granted(an_application().reviews.get())
+    if suspended:
+        permit_acts.suspend(permit=permit, reason="A question.", by=permits.an_access_body())
+    if function is permit_acts.extend:
+        given["valid_until"] = permit.valid_until + timedelta(days=30)
+    return by_the_body(function, permit=permit, **given)
+
+
 DEEDS: dict[Act, Callable[[], Deed]] = {
     Act.ORGANISATION_ADDED: lambda: administered(
         "organisations_organisation_add", organisation_form("Partner")
@@ -428,6 +493,20 @@ DEEDS: dict[Act, Callable[[], Deed]] = {
     Act.STARTED: started,
     Act.WITHDRAWN: withdrawn,
     Act.NOTICE_ADDED: notice_added,
+    Act.APPLIED: applied,
+    Act.RETURNED: lambda: of_review(deciding.return_for_completion, remarks="Incomplete."),
+    Act.FOUND_COMPLETE: lambda: of_review(deciding.find_complete),
+    Act.QUESTIONED: lambda: of_review(deciding.ask, question="Which server?"),
+    Act.ANSWERED: questions_answered,
+    Act.GAVE_OPINION: opinion_given,
+    Act.EXTENDED: lambda: of_review(deciding.extend_deadline, complete=True, reason="Many."),
+    Act.GRANTED: lambda: of_review(deciding.grant, complete=True, reasons="Useful."),
+    Act.REFUSED: lambda: of_review(deciding.refuse, complete=True, reasons="Forbidden."),
+    Act.ISSUED: lambda: of_review(deciding.grant, complete=True, reasons="Useful."),
+    Act.SUSPENDED: lambda: of_permit(permit_acts.suspend, reason="A question."),
+    Act.REINSTATED: lambda: of_permit(permit_acts.reinstate, suspended=True),
+    Act.REVOKED: lambda: of_permit(permit_acts.revoke, reason="Misuse."),
+    Act.REPLACED: lambda: of_permit(permit_acts.extend),
     Act.SUBMITTED: submitted,
     Act.CANCELLED: cancelled,
     Act.RETRIED: retried,
