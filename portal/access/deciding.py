@@ -175,7 +175,11 @@ def give_opinion(
     Application.objects.locked().get(pk=review.application_id)
     held = Review.objects.locked().get(pk=review.pk)
     may = Organisation.objects.where_may(by, Duty.ANSWER_ACCESS).contains(organisation)
-    if not may or held.holder_id is not None or organisation not in held.holders():
+    if (
+        not may
+        or not Review.objects.asking(by).contains(held)
+        or organisation not in held.holders()
+    ):
         raise PermissionError("Only managers of a holder that is asked give its opinion.")
     if held.state not in UNDECIDED:
         raise AccessRefused([_("There is a decision already.")])
@@ -238,9 +242,14 @@ def _beyond(review: Review, terms: Terms) -> list[str]:
     problems = []
     if not terms.datasets or {dataset.pk for dataset in terms.datasets} - asked:
         problems.append(_("Grant at least one of the datasets that are asked for, and no other."))
-    named = set(review.application.people.values_list("pk", flat=True))
+    named = set(review.application.people_of_applicant().values_list("pk", flat=True))
     if {person.pk for person in terms.people} - named:
         problems.append(_("Only people whom the application names are permitted."))
+    if not named:
+        problems.append(
+            _("Nobody whom the application names still belongs to %(organisation)s.")
+            % {"organisation": review.application.organisation}
+        )
     if terms.valid_until < terms.valid_from:
         problems.append(_("The permit ends before it begins."))
     if terms.valid_until > months_after(terms.valid_from, review.application.months or 0):

@@ -76,7 +76,7 @@ def issue(*, review: Review, terms: Terms, by: User) -> Permit:
             for item in review.items.all()
             if item.dataset_id in granted
         },
-        [person.pk for person in terms.people or application.people.all()],
+        [person.pk for person in terms.people or application.people_of_applicant()],
         [version.pk for version in application.model_versions.all()],
     )
     record(by=by, organisation=review.holder, verb=Act.ISSUED, obj=permit)

@@ -32,7 +32,7 @@ def _members(organisation: Organisation, duty: Duty) -> QuerySet[User]:
 
 def _deciding(review: Review) -> QuerySet[User]:
     """The people who decide on a review."""
-    if review.holder is not None:
+    if review.holder is not None and review.holder.is_trusted_holder:
         return _members(review.holder, Duty.ANSWER_ACCESS)
     appointed = Appointment.objects.filter(
         role__in=consortium_roles(Duty.DECIDE_ACCESS), country=review.country

@@ -44,7 +44,9 @@ class ApplicationQuerySet(models.QuerySet["Application"]):
         mine = Organisation.objects.where_member(user)
         sent = self.model.objects.exclude(submitted_at=None)
         countries = Appointment.objects.giving(user, Duty.DECIDE_ACCESS).values("country")
-        decided = sent.filter(reviews__country__in=countries, reviews__holder=None)
+        decided = sent.filter(
+            ~models.Q(reviews__holder__is_trusted_holder=True), reviews__country__in=countries
+        )
         holders = Organisation.objects.where_may(user, Duty.ANSWER_ACCESS)
         asked = sent.filter(items__dataset__organisation__in=holders)
         return self.filter(
@@ -259,6 +261,11 @@ class Application(models.Model):
     @property
     def state(self) -> ApplicationStatus:
         return ApplicationStatus(self.status)
+
+    def people_of_applicant(self) -> models.QuerySet[User]:
+        """Those whom it names and who still belong to the applicant."""
+        members = self.organisation.memberships.in_force().values("user")
+        return self.people.filter(is_active=True, pk__in=members)
 
     @property
     def may_be_changed(self) -> bool:

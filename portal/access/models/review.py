@@ -26,21 +26,29 @@ if TYPE_CHECKING:
     from portal.accounts.models import User
 
 
+FOR_THE_BODY = ~models.Q(holder__is_trusted_holder=True)
+"""Reviews on which the access body of the country decides, and no holder itself."""
+
+
 class ReviewQuerySet(models.QuerySet["Review"]):
     """Reviews, by who decides and who is asked."""
 
     def decided_by(self, user: User | AnonymousUser) -> Self:
-        """Those on which ``user`` decides: for the country, or for a trusted holder."""
+        """Those on which ``user`` decides: for the country, or for a trusted holder.
+
+        What waits for a holder that is no longer trusted falls to the access body.
+        """
         countries = Appointment.objects.giving(user, Duty.DECIDE_ACCESS).values("country")
         holders = Organisation.objects.where_may(user, Duty.ANSWER_ACCESS)
         return self.filter(
-            models.Q(holder=None, country__in=countries) | models.Q(holder__in=holders)
+            models.Q(FOR_THE_BODY, country__in=countries)
+            | models.Q(holder__in=holders, holder__is_trusted_holder=True)
         )
 
     def asking(self, user: User | AnonymousUser) -> Self:
         """Those in which a holder of ``user``'s is asked for its opinion."""
         holders = Organisation.objects.where_may(user, Duty.ANSWER_ACCESS)
-        asked = self.filter(holder=None, items__dataset__organisation__in=holders)
+        asked = self.filter(FOR_THE_BODY, items__dataset__organisation__in=holders)
         return self.filter(pk__in=asked.values("pk"))
 
     def seen_by(self, user: User | AnonymousUser) -> Self:
@@ -153,7 +161,7 @@ class Review(models.Model):
     @property
     def body(self) -> str:
         """Who decides, in words."""
-        if self.holder is not None:
+        if self.holder is not None and self.holder.is_trusted_holder:
             return str(self.holder)
         return str(_("Access body, %(country)s") % {"country": country_name(self.country)})
 

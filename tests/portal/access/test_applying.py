@@ -80,6 +80,39 @@ def test_it_goes_to_the_body_of_each_country_and_to_trusted_holders(person: User
     assert list(Review.objects.decided_by(permits.an_access_body("FR"))) == [reviews["FR", None]]
 
 
+def test_a_holder_that_is_no_longer_trusted_does_not_decide(person: User, dataset: Dataset) -> None:
+    holders = Organisation.objects.filter(pk=dataset.organisation_id)
+    holders.update(is_trusted_holder=True)
+    application = permits.an_application(person, dataset)
+    review, manager, body = (
+        application.reviews.get(), permits.the_holder(dataset), permits.an_access_body()
+    )  # fmt: skip
+    assert not Application.objects.visible_to(body).exists()
+    holders.update(is_trusted_holder=False)
+    assert Application.objects.visible_to(body).exists()
+    with pytest.raises(PermissionError):
+        deciding.find_complete(review=review, by=manager)
+    deciding.find_complete(review=review, by=body)
+    deciding.give_opinion(
+        review=review, organisation=dataset.organisation, is_in_favour=True, text="Yes.",
+        by=manager,
+    )  # fmt: skip
+
+
+def test_who_left_the_applicant_is_not_named_in_the_permit(person: User, dataset: Dataset) -> None:
+    organisation = permits.organisation_of(person)
+    leaver = factories.a_person(organisation)
+    application = permits.an_application(person, dataset, people=[person, leaver])
+    leaver.memberships.all().delete()
+    assert set(permits.granted(application.reviews.get()).people.all()) == {person}
+    gone = permits.an_application(
+        person, permits.a_closed_dataset(), people=[factories.a_person(organisation)]
+    )
+    gone.people.get().memberships.all().delete()
+    with pytest.raises(AccessRefused, match="still belongs to Erasmus"):
+        permits.granted(gone.reviews.get())
+
+
 def test_who_reads_an_application(person: User, dataset: Dataset) -> None:
     draft = permits.a_draft(person, dataset)
     body, holder = permits.an_access_body("DK"), permits.the_holder(dataset)
