@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -305,3 +307,25 @@ def test_a_trusted_holder_decides_itself(person: User, dataset: Dataset) -> None
     assert "It is complete" in page
     body = client_of(permits.an_access_body())
     assert body.get(go("review-detail", review=sent.reviews.get().pk)).status_code == 404
+
+
+LISTS = ("access-home", "application-list", "permit-list", "permit-register", "register-document")
+
+
+def test_lists_have_a_constant_number_of_queries(person: User, dataset: Dataset) -> None:
+    client = client_of(person)
+
+    def fill(purposes: str) -> dict[str, int]:
+        for purpose in purposes:
+            permits.a_permit(person, dataset, purpose=purpose)
+        found = {}
+        for name in LISTS:
+            client.get(go(name))
+            with CaptureQueriesContext(connection) as captured:
+                assert client.get(go(name)).status_code == 200
+            found[name] = len(captured)
+        return found
+
+    few = fill("af")
+    assert fill("bcde") == few
+    assert max(few.values()) <= 25
