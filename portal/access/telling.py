@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.utils.translation import gettext_noop, override
 
-from portal.notifications.actions import notify
+from portal.notifications.actions import no_longer_waits, notify
 from portal.notifications.kinds import Kind
 from portal.organisations.models import Appointment, Membership
 from portal.organisations.roles import Duty, Role, consortium_roles, lowest_role
@@ -98,6 +98,7 @@ def arrived(application: Application, reviews: Iterable[Review]) -> None:
 
 def withdrawn(application: Application, reviews: Iterable[Review]) -> None:
     for review in reviews:
+        _no_longer_waits(review)
         _tell(
             _deciding(review),
             Kind.DECISION,
@@ -162,7 +163,8 @@ def opinion_given(review: Review) -> None:
 
 
 def decided(review: Review, permit: Permit | None) -> None:
-    """Tell the applicant, and the holders, what was decided."""
+    """Tell the applicant, and the holders, what was decided; it waits for nobody there any more."""
+    _no_longer_waits(review)
     sentence = (
         gettext_noop("%(body)s has granted “%(title)s”; the data permit is issued.")
         if permit
@@ -178,6 +180,14 @@ def decided(review: Review, permit: Permit | None) -> None:
             body=review.body,
             title=review.application.title,
         )
+
+
+def _no_longer_waits(review: Review) -> None:
+    with override("en"):
+        url = review.application.get_absolute_url()
+    no_longer_waits(url=url, among=_deciding(review))
+    for holder in review.holders():
+        no_longer_waits(url=url, among=_members(holder, Duty.ANSWER_ACCESS))
 
 
 def _tell_applicant(review: Review, kind: Kind, sentence: str) -> None:

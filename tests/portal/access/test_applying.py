@@ -398,3 +398,5 @@ def test_what_happens_is_logged_and_told(person: User, dataset: Dataset) -> None
     assert told[body] == ["waiting"]
     assert set(told[holder]) == {"waiting", "decision"}
     assert told[person].count("decision") == 2
+    # What was decided waits for nobody any more.
+    assert not Notification.objects.unread().filter(kind="waiting").exists()
