@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from portal.access.home import waiting_for
 from portal.accounts.people import signed_in
 from portal.catalogue.models import Dataset, Upload
 from portal.evaluations.models import Evaluation
@@ -103,6 +104,7 @@ def my_work(request: HttpRequest) -> HttpResponse:
         "invitations": list(Invitation.objects.waiting_for(user)[:SHOWN]),
         "refused": list(_refused(user)[:SHOWN]),
         "failed": evaluations["failed"][:SHOWN],
+        **waiting_for(user),
         "drafts": list(changeable.select_related("model")[:SHOWN]),
         "rows": [listed(evaluation) for evaluation in evaluations["ended"][:SHOWN]],
         "may_contribute": Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists(),

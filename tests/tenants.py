@@ -7,11 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
+from portal.access import applying, deciding
+from portal.access.permits import tell_outcome
 from portal.accounts.actions import create_token
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset, Table, Variable
+from portal.catalogue.vocabulary import AccessRights
 from portal.comparisons.actions import start_comparison
 from portal.evaluations.models import Evaluation
 from portal.organisations.invitations import invite
@@ -22,7 +26,7 @@ from portal.registry.models import ModelVersion
 from portal.studies import actions, running
 from portal.studies.models import Study
 from portal.studies.publishing import publish_study
-from tests import factories, studies
+from tests import factories, permits, studies
 from tests.every_task import evaluated
 from tests.routes import Route
 
@@ -144,6 +148,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
         ],
         "published": [here | {"slug": "none"}],
         "news": [{"slug": "none"}],
+        "access": _access(tenant, version, publishes=publishes),
         "organisations": [
             {
                 "slug": tenant.organisation.slug,
@@ -228,6 +233,44 @@ def _studies(tenant: Tenant) -> list[Study]:
     assert running.settle(finished.pk)
     finished.refresh_from_db()
     return [finished, inviting, draft]
+
+
+def _access(tenant: Tenant, version: ModelVersion, *, publishes: bool) -> list[Fill]:
+    """A draft, and applications that were sent, for data of the partner's; with a permit if
+    ``publishes``: that one stands in the public register."""
+    word, manager = tenant.word, tenant.manager
+    closed = factories.a_dataset(
+        tenant.partner, title=f"Closed {word}", access_rights=AccessRights.NON_PUBLIC
+    )
+    Variable.objects.create(dataset=closed, name="age", label="Age")
+    share(obj=closed, verbs=[Verb.VIEW], organisation=tenant.organisation, by=tenant.partner)
+    texts = {"summary": f"Why {word}.", "model_versions": [version]}
+    draft = permits.a_draft(manager, closed, title=f"Draft {word}", **texts)
+    file = SimpleUploadedFile(f"{word}.txt", f"About {word}.".encode())
+    document = applying.attach(application=draft, file=file, by=manager)
+    applying.change_application(application=draft, by=manager, ethics="")
+    sent = permits.an_application(manager, closed, title=f"Sent {word}", purpose="e", **texts)
+    body, review = permits.an_access_body(), sent.reviews.get()
+    deciding.ask(review=review, question=f"What of {word}?", by=body)
+    deciding.return_for_completion(review=review, remarks=f"More of {word}.", by=body)
+    applying.change_application(application=sent, by=manager, safeguards=f"No {word}.")
+    applying.submit_application(application=sent, by=manager)
+    deciding.find_complete(review=review, by=body)
+    number = "none"
+    if publishes:
+        wanted = permits.an_application(
+            manager, closed, title=f"Wanted {word}", purpose="f", **texts
+        )
+        permit = permits.granted(wanted.reviews.get(), conditions=f"No {word}.")
+        tell_outcome(permit=permit, title=f"Of {word}", url=f"https://example.org/{word}",
+                     by=manager)  # fmt: skip
+        number = permit.number
+    here = {"slug": closed.slug, "review": review.pk, "number": number}
+    writing = here | {"reference": draft.reference, "attachment": document.pk}
+    return [
+        *(writing | {"step": step} for step in ("data", "people", "ethics", "check")),
+        here | {"reference": sent.reference},
+    ]
 
 
 def evaluate_secretly(tenant: Tenant, *, dataset: Dataset, version: ModelVersion) -> None:

@@ -9,12 +9,16 @@ from typing import Any
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from portal.access import applying, deciding
+from portal.access.models import Application, Permit, Review
 from portal.accounts.actions import create_token
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset
+from portal.catalogue.vocabulary import AccessRights
 from portal.evaluations.models import Evaluation
 from portal.organisations import sharing
 from portal.organisations.actions import suspend_membership
@@ -24,7 +28,7 @@ from portal.organisations.roles import ConsortiumRole, Role, Verb
 from portal.registry.models import ModelVersion
 from portal.studies.models import Study
 from portal.studies.publishing import publish_study
-from tests import factories, studies
+from tests import factories, permits, studies
 from tests.every_task import evaluated
 
 OK, SIGN_IN, FORBIDDEN, MISSING, METHOD = 200, "sign-in", 403, 404, 405
@@ -33,6 +37,20 @@ CONFIRM = "confirm"
 """Asked for the password or a code once more, before something important."""
 DONE = "done"
 """A POST that was carried out, or whose form came back: not refused."""
+
+
+@dataclass
+class Asked:
+    """What the organisation asked the named one for, and was granted."""
+
+    dataset: Dataset
+    draft: Application
+    """It lacks something."""
+    received: Review
+    assessed: Review
+    attachment: int
+    """Of the application of the review that is assessed."""
+    permit: Permit
 
 
 @dataclass
@@ -60,6 +78,7 @@ class World:
     finished: Study
     with_cases: Evaluation
     """An evaluation whose job wrote a table of cases."""
+    asked: Asked
     cookies: dict[int, str]
     """What the browser of each person holds who has signed in."""
 
@@ -93,6 +112,25 @@ class World:
         if name == "study-retry":
             return where | {"cell": study.cells.get(evaluation__status="failed").pk}
         return where
+
+    def access(self, name: str) -> dict[str, Any]:
+        """An application, a review of one, or a permit, in a state in which ``name`` acts."""
+        if name in ("application-list", "permit-list", "permit-register", "register-table",
+                    "register-document"):  # fmt: skip
+            return {}
+        if name == "application-edit":
+            return {"reference": self.asked.draft.reference, "step": "purpose"}
+        if name in ("application-send", "application-withdraw"):
+            return {"reference": self.asked.draft.reference}
+        if name == "attachment-download":
+            sent = self.asked.assessed.application
+            return {"reference": sent.reference, "attachment": self.asked.attachment}
+        if name.startswith("application-"):
+            return {"reference": self.asked.assessed.application.reference}
+        if name.startswith("review-"):
+            is_new = name in ("review-return", "review-complete")
+            return {"review": (self.asked.received if is_new else self.asked.assessed).pk}
+        return {"number": self.asked.permit.number}
 
     def arguments(self, name: str) -> dict[str, Any]:
         """What the address called ``name`` needs."""
@@ -149,6 +187,10 @@ class World:
             return where | ({"number": 1} if name == "evaluation-case" else {})
         if name.startswith(("study-", "publication-")):
             return self.study(name)
+        if name.startswith(("application-", "attachment-", "review-", "permit-", "register-")):
+            return self.access(name)
+        if name == "access-ask":
+            return {"slug": self.dataset.slug}
         if name.startswith("dataset-"):
             return slugs
         if name.startswith("model-version-") and name != "model-version-create":
@@ -229,6 +271,7 @@ def a_world() -> World:
         inviting=studies.an_inviting_study(members),
         finished=studies.a_finished_study(members, failures=1),
         with_cases=an_evaluation_with_cases(manager, named),
+        asked=some_access(manager, partner),
         cookies={},
     )
     for person in (*world.people.values(), *world.staff.values()):
@@ -237,6 +280,23 @@ def a_world() -> World:
             client.force_login(person)
             world.cookies[person.pk] = client.cookies[settings.SESSION_COOKIE_NAME].value
     return world
+
+
+def some_access(applicant: User, holder: User) -> Asked:
+    """A draft, two applications that were sent, and a permit."""
+    dataset = factories.a_dataset(holder, access_rights=AccessRights.NON_PUBLIC)
+    mine = applicant.memberships.get().organisation
+    sharing.share(obj=dataset, verbs=[Verb.VIEW], organisation=mine, by=holder)
+    draft = permits.a_draft(applicant, dataset, purpose="f", ethics="")
+    received = permits.an_application(applicant, dataset, purpose="e").reviews.get()
+    assessed = permits.a_draft(applicant, dataset, purpose="e-i")
+    file = SimpleUploadedFile("approval.txt", b"Approved.")
+    attachment = applying.attach(application=assessed, file=file, by=applicant)
+    applying.submit_application(application=assessed, by=applicant)
+    review = assessed.reviews.get()
+    deciding.find_complete(review=review, by=permits.an_access_body())
+    permit = permits.a_permit(applicant, dataset)
+    return Asked(dataset, draft, received, review, attachment.pk, permit)
 
 
 def an_evaluation_with_cases(manager: User, named: Organisation) -> Evaluation:

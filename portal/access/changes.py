@@ -78,13 +78,14 @@ def _said(name: str, value: Any, shown: Collection[str]) -> str:
 
 def of_versions(versions: Iterable[Permit]) -> list[tuple[Permit, list[Change]]]:
     """Each version of a permit, the first one first, with what it changed."""
-    found, before = [], None
+    found: list[tuple[Permit, list[Change]]] = []
+    before: dict[str, str] = {}
     for permit in versions:
         now = _says(permit)
         changes = [
             Change(label, before[label], text)
             for label, text in now.items()
-            if before is not None and before[label] != text
+            if before and before[label] != text
         ]
         found.append((permit, changes))
         before = now

@@ -89,13 +89,15 @@ class GrantForm(forms.Form):
         ).select_related("organisation")
         people.queryset = application.people.order_by("full_name")  # type: ignore[attr-defined]
         today = timezone.localdate()
-        self.initial |= {
-            "datasets": [item.dataset_id for item in review.items.all()],
-            "people": [person.pk for person in application.people.all()],
-            "valid_from": today,
-            "valid_until": months_after(today, application.months or 12),
-            "environment": application.environment,
-        }
+        self.initial.update(
+            {
+                "datasets": [item.dataset_id for item in review.items.all()],
+                "people": [person.pk for person in application.people.all()],
+                "valid_from": today,
+                "valid_until": months_after(today, application.months or 12),
+                "environment": application.environment,
+            }
+        )
 
     def terms(self) -> Terms:
         """What the form grants."""
@@ -188,12 +190,14 @@ class AmendForm(forms.Form):
             .select_related("model__organisation")
             .order_by("model__name", "-created_at")
         )
-        self.initial |= {
-            "people": [person.pk for person in permit.people.all()],
-            "any_model_version": permit.any_model_version,
-            "model_versions": [version.pk for version in permit.model_versions.all()],
-            "conditions": permit.conditions,
-        }
+        self.initial.update(
+            {
+                "people": [person.pk for person in permit.people.all()],
+                "any_model_version": permit.any_model_version,
+                "model_versions": [version.pk for version in permit.model_versions.all()],
+                "conditions": permit.conditions,
+            }
+        )
 
     def clean_added(self) -> Any:
         """The person at that address, if they belong to the permit's holder."""

@@ -69,7 +69,7 @@ def deed_page(
         form = TextForm(request.POST or None, deed=deed)
     if request.method == "POST" and form.is_valid():
         try:
-            act(form.cleaned_data)  # type: ignore[attr-defined]
+            act(form.cleaned_data)
         except PermissionError as error:
             raise PermissionDenied from error
         except (AccessRefused, PermitRefused) as refusal:

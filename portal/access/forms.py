@@ -198,11 +198,13 @@ class PeopleForm(_Drafted, forms.Form):
             .select_related("model__organisation")
             .order_by("model__name", "-created_at")
         )
-        self.initial |= {
-            "people": [one.pk for one in instance.people.all()],
-            "any_model_version": instance.any_model_version,
-            "model_versions": [one.pk for one in instance.model_versions.all()],
-        }
+        self.initial.update(
+            {
+                "people": [one.pk for one in instance.people.all()],
+                "any_model_version": instance.any_model_version,
+                "model_versions": [one.pk for one in instance.model_versions.all()],
+            }
+        )
 
 
 PARTS: dict[str, type[Any]] = {

@@ -66,12 +66,13 @@ def ending_soon(user: User) -> QuerySet[Permit]:
 
 def waiting_for(user: User) -> dict[str, Any]:
     """What waits for the person, for this page and that of their work."""
-    return {
+    found: dict[str, Any] = {
         "access_reviews": list(to_review(user)[:SHOWN]),
         "access_opinions": list(opinions_asked(user)[:SHOWN]),
         "access_returned": list(to_answer(user)[:SHOWN]),
         "access_ending": list(ending_soon(user)[:SHOWN]),
     }
+    return found | {"access_waits": any(found.values())}
 
 
 @login_required
@@ -85,10 +86,8 @@ def access_home(request: HttpRequest) -> HttpResponse:
         status__in=(ApplicationStatus.DRAFT, ApplicationStatus.SUBMITTED),
     )
     permits = Permit.objects.current().filter(organisation__in=mine)
-    waiting = waiting_for(user)
-    context = waiting | {
+    context = waiting_for(user) | {
         "section": "access",
-        "waits": any(waiting.values()),
         "basket": in_basket(request),
         "applications": list(under_way.for_list()[:SHOWN]),
         "permits": list(permits.for_list().order_by("-valid_until", "-pk")[:SHOWN]),

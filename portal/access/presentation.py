@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
-from portal.access.models import Application
+from portal.access.models import Application, Permit
 from portal.access.rule import Reason
 from portal.access.steps import STEPS, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
 
 LISTED_APART = ("items", "attachments")
 """What an application's pages show as lists of their own."""
@@ -26,6 +31,15 @@ def linked(reason: str) -> str:
     if isinstance(reason, Reason) and reason.url:
         return format_html('{} <a href="{}">{}</a>', str(reason), reason.url, reason.link)
     return reason
+
+
+def permit_address(user: User | AnonymousUser, permit: Permit | None) -> str:
+    """Where ``user`` reads of a permit: its page, or its entry in the public register."""
+    if permit is None:
+        return ""
+    if Permit.objects.visible_to(user).filter(number=permit.number).exists():
+        return permit.get_absolute_url()
+    return reverse("register-entry", kwargs={"number": permit.number})
 
 
 @dataclass(frozen=True)

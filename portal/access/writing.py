@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.core.files.storage import default_storage
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -156,7 +156,7 @@ def application_send(request: HttpRequest, reference: str) -> HttpResponse:
 def application_withdraw(request: HttpRequest, reference: str) -> HttpResponse:
     """End an application that is not decided everywhere."""
     application = _written(request, reference)
-    if application.ended_at is not None:
+    if request.method == "GET" and application.ended_at is not None:
         raise Http404("The application has ended.")
     if request.method == "POST":
         try:
@@ -173,14 +173,13 @@ def application_withdraw(request: HttpRequest, reference: str) -> HttpResponse:
 
 @login_required
 @require_GET
-def attachment_download(request: HttpRequest, reference: str, attachment: int) -> HttpResponseBase:
+def attachment_download(request: HttpRequest, reference: str, attachment: int) -> HttpResponse:
     """A document of an application, for those who see the application."""
     application = application_of(request, reference)
     found = get_object_or_404(application.attachments, pk=attachment)
     is_of(request, application, f"downloaded “{found.file_name}” of the application")
-    file = default_storage.open(found.stored_name, "rb")
-    response = FileResponse(
-        file, as_attachment=True, filename=found.file_name, content_type=found.content_type
-    )
+    with default_storage.open(found.stored_name, "rb") as file:
+        response = HttpResponse(file.read(), content_type=found.content_type)
+    response["Content-Disposition"] = content_disposition_header(True, found.file_name)
     response["X-Content-Type-Options"] = "nosniff"
     return response

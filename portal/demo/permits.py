@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -25,7 +26,7 @@ from portal.organisations.models import Organisation
 from portal.usecase import use_cases
 
 MONTHS = 24
-SAID = {
+SAID: Mapping[str, Any] = {
     "intended_use": (
         "Released versions of a model are evaluated on each dataset under a protocol that is fixed "
         "beforehand. Only totals, averages and curves come out, with their intervals."

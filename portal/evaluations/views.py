@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from portal.access.presentation import linked
+from portal.access.presentation import linked, permit_address
 from portal.access.rule import Use
 from portal.access.vocabulary import Purpose
 from portal.accounts.people import signed_in
@@ -145,6 +145,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "evaluation": evaluation,
         "task": evaluation.declared_task,
         "may_manage": evaluation.may_be_managed_by(request.user),
+        "permit_url": permit_address(request.user, evaluation.permit),
         "sees_dataset": may(request.user, Verb.VIEW, evaluation.dataset),
         "sees_model": may(request.user, Verb.VIEW, evaluation.model_version.model),
     }

@@ -135,7 +135,7 @@ class OrganisationAdmin(OwnOrganisationAdmin):
     """Partners with their people; a partner's manager on the staff sees that one."""
 
     organisation_path = ""
-    list_display = ("name", "kind", "country", "members", "suspended_at")
+    list_display = ("name", "kind", "country", "is_trusted_holder", "members", "suspended_at")
     list_filter = ("kind", "country", SuspensionFilter)
     search_fields = ("name", "slug")
     inlines = (MembershipInline,)
@@ -155,7 +155,7 @@ class OrganisationAdmin(OwnOrganisationAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if runs_the_site(request):
             return ("suspended_at",)
-        return ("name", "slug", "kind", "country", "suspended_at")
+        return ("name", "slug", "kind", "country", "is_trusted_holder", "suspended_at")
 
     def get_actions(self, request: HttpRequest) -> Any:
         return super().get_actions(request) if runs_the_site(request) else {}

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
+from portal.access.models import Permit
 from portal.catalogue.models import Dataset
 from portal.organisations.models import Organisation
 from portal.registry.models import Model
@@ -26,6 +27,7 @@ PAGES = (
     "about",
     "access-explained",
     "publication-list",
+    "permit-register",
     "all-dataset-list",
     "all-model-list",
     "news-list",
@@ -39,7 +41,15 @@ PAGES = (
 )
 """Pages that everybody reads and of which there is one each."""
 
-NOT_INDEXED = ("account-detail", "my-work", "audit-list", "admin:index")
+NOT_INDEXED = (
+    "account-detail",
+    "my-work",
+    "application-list",
+    "permit-list",
+    "access-basket",
+    "audit-list",
+    "admin:index",
+)
 """Where the pages begin that are for those who sign in, by name."""
 
 
@@ -86,6 +96,19 @@ class _Models(_InEveryLanguage):
         return Model.objects.visible_to(AnonymousUser()).order_by("id")
 
 
+class _Permits(_InEveryLanguage):
+    """Permits, as the public register shows them."""
+
+    def items(self) -> Any:
+        return Permit.objects.current().order_by("id")
+
+    def location(self, item: Permit) -> str:
+        return reverse("register-entry", kwargs={"number": item.number})
+
+    def lastmod(self, item: Permit) -> datetime:
+        return item.status_at
+
+
 class _News(_InEveryLanguage):
     def items(self) -> Any:
         return News.objects.published().order_by("id")
@@ -104,6 +127,7 @@ SITEMAPS: dict[str, type[Sitemap] | Sitemap] = {
     "publications": _Publications,
     "datasets": _Datasets,
     "models": _Models,
+    "permits": _Permits,
     "news": _News,
     "organisations": _Organisations,
 }

@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, URLPattern, reverse
 from portal.accounts.models import User
 from portal.organisations.roles import ConsortiumRole
 from portal.showcase.models import HomeFigure, Milestone
-from tests import factories
+from tests import factories, permits
 from tests.routes import routes
 from tests.tenants import Tenant
 
@@ -56,6 +56,7 @@ def people(tenant: Tenant) -> dict[str, User | None]:
         "anonymous": None,
         "manager": tenant.manager,
         "lead": tenant.lead,
+        "access body": permits.an_access_body(),
         "auditor": factories.appointed(ConsortiumRole.AUDITOR),
         "administrator": factories.a_person(tenant.organisation, is_staff=True, is_superuser=True),
     }

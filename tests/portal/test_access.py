@@ -75,6 +75,14 @@ MANAGERS_OWN = row(SIGN_IN, MISSING, MISSING, MISSING, DONE, MISSING, MISSING, M
 LEADS = row(SIGN_IN, *[FORBIDDEN] * 7, lead=OK)
 PLANS = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, FORBIDDEN, MISSING, MISSING, MISSING, lead=OK)
 RUNS = PLANS | dict.fromkeys(["named viewer", "named contributor", "named manager"], FORBIDDEN)
+APPLIED = row(SIGN_IN, MISSING, OK, OK, OK, MISSING, OK, MISSING, named_contributor=MISSING,
+              access_body=OK)  # fmt: skip
+APPLIES = row(SIGN_IN, MISSING, FORBIDDEN, OK, OK, MISSING, MISSING, MISSING)
+DECIDES = row(SIGN_IN, MISSING, FORBIDDEN, FORBIDDEN, FORBIDDEN, MISSING, FORBIDDEN, MISSING,
+              named_contributor=MISSING, access_body=OK)  # fmt: skip
+ANSWERS = row(SIGN_IN, MISSING, FORBIDDEN, OK, OK, MISSING, FORBIDDEN, MISSING,
+              named_contributor=MISSING, access_body=FORBIDDEN)  # fmt: skip
+OPINES = DECIDES | {"named manager": OK, "access body": FORBIDDEN}
 STAFF_ALONE = dict.fromkeys(EVERYONE, MISSING) | {"administrator": OK}
 
 GET: dict[str, dict[str, Any]] = {
@@ -199,6 +207,36 @@ GET: dict[str, dict[str, Any]] = {
     "study-estimates": SEE,
     "study-pooled": SEE,
     "study-report": SEE,
+    "access-home": SIGNED_IN,
+    "access-ask": SEE,
+    "access-basket": SIGNED_IN,
+    "application-list": SIGNED_IN,
+    "application-detail": APPLIED,
+    "application-edit": APPLIES,
+    "application-send": POST_ONLY,
+    "application-withdraw": APPLIES,
+    "attachment-download": APPLIED,
+    "review-detail": APPLIED,
+    "review-return": DECIDES,
+    "review-complete": POST_ONLY,
+    "review-ask": DECIDES,
+    "review-answer": ANSWERS,
+    "review-extend": DECIDES,
+    "review-opinion": OPINES,
+    "review-refuse": DECIDES,
+    "review-grant": DECIDES,
+    "permit-list": SIGNED_IN,
+    "permit-detail": APPLIED,
+    "permit-suspend": DECIDES,
+    "permit-reinstate": POST_ONLY,
+    "permit-revoke": DECIDES,
+    "permit-extend": DECIDES,
+    "permit-amend": DECIDES,
+    "permit-outcome": ANSWERS,
+    "permit-register": EVERYONE,
+    "register-table": EVERYONE,
+    "register-document": EVERYONE,
+    "register-entry": EVERYONE,
     "publication-detail": EVERYONE,
     "publication-estimates": EVERYONE,
     "publication-pooled": EVERYONE,
@@ -278,6 +316,21 @@ POST: dict[str, dict[str, Any]] = {
     "study-retry": RUNS | {"lead": DONE},
     "study-publish": RUNS | {"lead": DONE},
     "publication-notice": LEADS | {"lead": DONE},
+    "access-ask": REFUSED | {"named contributor": DONE, "named manager": DONE},
+    "access-basket": ADD,
+    **dict.fromkeys(
+        ("application-edit", "application-send", "application-withdraw"),
+        APPLIES | dict.fromkeys(["contributor", "lead", "manager"], DONE),
+    ),
+    **dict.fromkeys(
+        ("review-return", "review-complete", "review-ask", "review-extend", "review-refuse",
+         "review-grant", "permit-suspend", "permit-reinstate", "permit-revoke", "permit-extend",
+         "permit-amend"),
+        DECIDES | {"access body": DONE},
+    ),
+    "review-answer": ANSWERS,
+    "review-opinion": OPINES,
+    "permit-outcome": ANSWERS,
     "sign-in": dict.fromkeys(EVERYONE, DONE),
     "sign-out": dict.fromkeys(EVERYONE, DONE),
 }  # fmt: skip
@@ -360,7 +413,8 @@ def test_nothing_of_another_organisation_shows_in_lists_or_counts(world: World, 
     secrets = (world.dataset.title, world.version.model.name, world.evaluation.reference)
     for name in ("home", "my-work", "all-dataset-list", "all-model-list", "all-evaluation-list",
                  "use-case-overview", "dataset-list", "model-list", "evaluation-list",
-                 "evaluation-submit", "study-list"):  # fmt: skip
+                 "evaluation-submit", "study-list", "access-home", "application-list",
+                 "permit-list", "access-basket"):  # fmt: skip
         response = client.get(reverse(name, kwargs=world.arguments(name)), {"page": "1"})
         text = response.content.decode()
         for secret in secrets:

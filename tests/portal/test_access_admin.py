@@ -45,6 +45,9 @@ ADMIN_OF: dict[str, list[str]] = {
     "evaluations.evaluation": OWN,
     "catalogue.upload": OWN,
     "comparisons.comparison": OWN,
+    "access.application": OWN,
+    "access.review": OWN,
+    "access.permit": OWN,
     "ckd.kidneycohort": FACTS,
     "ckd.kidneymodelcard": FACTS,
     "metastasis.imageset": FACTS,
@@ -103,6 +106,9 @@ def a_row(world: World, label: str) -> Any:
         "accounts.user": manager.pk,
         "evaluations.evaluation": world.evaluation.pk,
         "catalogue.upload": world.upload_id,
+        "access.application": world.asked.draft.pk,
+        "access.review": world.asked.received.pk,
+        "access.permit": world.asked.permit.pk,
         "notifications.notification": world.notification_id,
     }
     model = apps.get_model(label)

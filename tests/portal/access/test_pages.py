@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from portal.access.models import Application, Attachment, Outcome, Permit, Review
 from portal.accounts.models import User
 from portal.catalogue.models import Dataset, Variable
+from portal.catalogue.vocabulary import AccessRights
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Role, Verb
 from portal.organisations.sharing import set_public, share
@@ -170,10 +173,10 @@ def test_what_a_person_may_not_see_is_not_there(person: User, dataset: Dataset) 
 
 
 def test_a_holder_sees_of_the_datasets_its_own_alone(person: User, dataset: Dataset) -> None:
-    other = factories.a_dataset(factories.a_person(factories.an_organisation(country="FR"),
-                                                   Role.MANAGER), title="Lyon cohort")  # fmt: skip
+    holder = factories.a_person(factories.an_organisation(country="FR"), Role.MANAGER)
+    other = factories.a_dataset(holder, title="Lyon cohort", access_rights=AccessRights.NON_PUBLIC)
     share(obj=other, verbs=[Verb.VIEW], organisation=permits.organisation_of(person),
-          by=factories.a_manager_of(other.organisation))  # fmt: skip
+          by=holder)  # fmt: skip
     sent = permits.an_application(person, dataset, other)
     page = text(client_of(permits.the_holder(dataset)).get(sent.get_absolute_url()))
     assert "Aarhus cohort" in page
@@ -304,3 +307,25 @@ def test_a_trusted_holder_decides_itself(person: User, dataset: Dataset) -> None
     assert "It is complete" in page
     body = client_of(permits.an_access_body())
     assert body.get(go("review-detail", review=sent.reviews.get().pk)).status_code == 404
+
+
+LISTS = ("access-home", "application-list", "permit-list", "permit-register", "register-document")
+
+
+def test_lists_have_a_constant_number_of_queries(person: User, dataset: Dataset) -> None:
+    client = client_of(person)
+
+    def fill(purposes: str) -> dict[str, int]:
+        for purpose in purposes:
+            permits.a_permit(person, dataset, purpose=purpose)
+        found = {}
+        for name in LISTS:
+            client.get(go(name))
+            with CaptureQueriesContext(connection) as captured:
+                assert client.get(go(name)).status_code == 200
+            found[name] = len(captured)
+        return found
+
+    few = fill("af")
+    assert fill("bcde") == few
+    assert max(few.values()) <= 25
