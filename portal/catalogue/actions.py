@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -133,10 +134,13 @@ def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: Us
     # Two people who save at once wait for each other.
     Dataset.objects.select_for_update().get(pk=dataset.pk)
     dataset.variables.all().delete()
-    for position, variable in enumerate(variables):
+    lines = list(variables)
+    for position, variable in enumerate(lines):
         variable.pk, variable.dataset, variable.position = None, dataset, position
-        variable.full_clean()
-        variable.save()
+        variable.full_clean(validate_unique=False, validate_constraints=False)
+    if len({variable.name for variable in lines}) < len(lines):
+        raise ValidationError(_("Two variables have the same name."))
+    Variable.objects.bulk_create(lines)  # one statement: the words to find it by are made once
     record(
         by=by,
         organisation=dataset.organisation,

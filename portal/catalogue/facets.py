@@ -31,6 +31,15 @@ SORTS: Mapping[str, tuple[str | StrPromise, Sequence[Any]]] = {
     ),
 }
 """How the catalogue can be sorted: in the address, in words, in the database."""
+RELEVANCE: Mapping[str, tuple[str | StrPromise, Sequence[Any]]] = {
+    "relevance": (_("Relevance"), ("-rank", "title", "id"))
+}
+"""Of what was searched for by words."""
+
+
+def sorts_for(words: str) -> Mapping[str, tuple[str | StrPromise, Sequence[Any]]]:
+    """How a list can be sorted that was searched for ``words``: the first is taken unasked."""
+    return {**RELEVANCE, **SORTS} if words else SORTS
 
 
 def dataset_facets(use_case: UseCase | None) -> list[Facet]:

@@ -8,21 +8,22 @@ import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Upper
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.catalogue import vocabulary
+from portal.catalogue import words as kept_words
 from portal.jobs.models import MOVES, Job, JobQuerySet
 from portal.organisations.countries import COUNTRIES
 from portal.organisations.models import Organisation
 from portal.organisations.sharing import ShareableQuerySet
-from portal.pagination import LANGUAGE, beginning_with
 from portal.usecase import Task, UseCase, use_cases
+from portal.websearch import web_query
 
 
 class DatasetQuerySet(ShareableQuerySet["Dataset"]):
@@ -32,16 +33,10 @@ class DatasetQuerySet(ShareableQuerySet["Dataset"]):
         return self.filter(use_case=use_case.slug)
 
     def matching(self, words: str) -> Self:
-        """Datasets that each of the words is found in: at the beginning of a word of the title
-        or the description, or within a keyword or the holder's name."""
-        found = self
-        for word in words.split():
-            found = found.filter(
-                models.Q(document=beginning_with(word))
-                | models.Q(keyword__icontains=word)
-                | models.Q(organisation__name__icontains=word)
-            )
-        return found
+        """Datasets that the words find: in the title, keywords, description, the holder's name,
+        or the variables; see :mod:`portal.websearch` for what can be asked."""
+        query = web_query(words)
+        return self if query is None else self.filter(words__document=query)
 
 
 class Dataset(models.Model):
@@ -115,11 +110,6 @@ class Dataset(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", editable=False
     )
-    document = models.GeneratedField(
-        expression=SearchVector("title", "description", config=LANGUAGE),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
     issued = models.DateTimeField(_("added"), auto_now_add=True)
     modified = models.DateTimeField(_("changed"), auto_now=True)
 
@@ -144,7 +134,6 @@ class Dataset(models.Model):
                 "id",
                 name="dataset_by_people",
             ),
-            GinIndex(fields=["document"], name="dataset_by_words"),
         )
         constraints = (
             models.CheckConstraint(
@@ -155,6 +144,7 @@ class Dataset(models.Model):
                 violation_error_message=_("The period ends before it begins."),
             ),
         )
+        triggers: ClassVar = kept_words.OF_DATASETS
 
     def __str__(self) -> str:
         return self.title
@@ -175,6 +165,24 @@ class Dataset(models.Model):
     @property
     def country_name(self) -> str:
         return str(dict(COUNTRIES).get(self.spatial, self.spatial))
+
+
+class DatasetWords(models.Model):
+    """The words by which a dataset is found: the database's own, written by triggers alone.
+
+    Not a column of the dataset, which every page would fetch, and every save write back.
+    """
+
+    dataset = models.OneToOneField(
+        Dataset, on_delete=models.CASCADE, primary_key=True, related_name="words"
+    )
+    document = SearchVectorField()
+
+    class Meta:
+        indexes = (GinIndex(fields=["document"], name="dataset_by_words"),)
+
+    def __str__(self) -> str:
+        return str(self.dataset)
 
 
 class DatasetUserObjectPermission(UserObjectPermissionBase):
@@ -209,11 +217,22 @@ class Variable(models.Model):
     code = models.CharField(
         _("code"), max_length=120, blank=True, help_text=_("In a terminology: LOINC 33914-3.")
     )
+    words = models.GeneratedField(
+        expression=kept_words.words_of_fields("name", "label", "code"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
 
     class Meta:
         verbose_name = _("variable")
         verbose_name_plural = _("variables")
         ordering = ("position", "id")
+        indexes = (
+            GinIndex(fields=["words"], name="variable_by_words"),
+            models.Index(Upper("name"), name="variable_by_name"),
+            models.Index(Upper("code"), name="variable_by_code", condition=~models.Q(code="")),
+        )
+        triggers: ClassVar = kept_words.OF_VARIABLES
         constraints = (
             models.UniqueConstraint(
                 fields=["dataset", "name"],

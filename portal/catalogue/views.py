@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.accounts.people import signed_in
 from portal.catalogue import actions
 from portal.catalogue.completeness import completeness, for_completeness
-from portal.catalogue.facets import SORTS, dataset_facets
+from portal.catalogue.facets import RELEVANCE, dataset_facets, sorts_for
 from portal.catalogue.forms import (
     DatasetForm,
     UploadForm,
@@ -27,6 +27,7 @@ from portal.catalogue.forms import (
 from portal.catalogue.models import Dataset, Upload, Variable
 from portal.catalogue.presentation import kind_words, shown_columns
 from portal.catalogue.profiles import profile_of
+from portal.catalogue.searching import ranked, with_variables_found
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
 from portal.facets import filtered
@@ -49,14 +50,19 @@ EXTRA_VARIABLES = "variables"
 @require_GET
 def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpResponse:
     """The datasets that one may see, of a use case or of all."""
-    words, sort = words_of(request), sort_of(request, SORTS)
+    words = words_of(request)
+    sorts = sorts_for(words)
+    sort = sort_of(request, sorts)
     rows = Dataset.objects.visible_to(request.user).matching(words)
     if use_case is not None:
         rows = rows.of(use_case)
     found = filtered(request, rows, dataset_facets(use_case))
-    order = SORTS[sort][1]
-    page = page_of(request, found.rows.order_by(*order), total=found.total)
-    datasets = fetched(page, for_completeness(Dataset.objects.order_by(*order)))
+    order = sorts[sort][1]
+    ordered, whole = found.rows, for_completeness(with_variables_found(words))
+    if sort in RELEVANCE:
+        ordered, whole = ranked(ordered, words), ranked(whole, words)
+    page = page_of(request, ordered.order_by(*order), total=found.total)
+    datasets = fetched(page, whole.order_by(*order))
     context = {
         "use_case": use_case,
         "section": "datasets",
@@ -65,7 +71,7 @@ def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpR
         "found": found,
         "words": words,
         "sort": sort,
-        "sorts": [(key, label) for key, (label, _order) in SORTS.items()],
+        "sorts": [(key, label) for key, (label, _order) in sorts.items()],
         "may_add": use_case is not None
         and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
     }

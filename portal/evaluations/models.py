@@ -107,7 +107,6 @@ NOT_LISTED = (
         f"dataset__{name}"
         for name in (
             "description",
-            "document",
             "keyword",
             "access_rights",
             "health_category",

@@ -104,7 +104,7 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
         **_newest_answer(shown),
         "holders": sorted(holders, key=lambda holder: (holder.country_name, holder.name)),
         "places": _places(holders),
-        "datasets": datasets.select_related("organisation").defer("description", "document")[:6],
+        "datasets": datasets.select_related("organisation").defer("description")[:6],
         "models": Model.objects.visible_to(request.user)
         .of(use_case)
         .select_related("organisation")
