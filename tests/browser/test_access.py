@@ -100,6 +100,7 @@ def test_the_path_from_a_search_to_a_refusal(
     become(page, holder, url)
     page.goto(address)
     page.get_by_role("link", name="Give an opinion").click()
+    assert complaints(page) == []
     page.get_by_label("In favour", exact=True).check()
     page.get_by_label("Reasons").fill("A good use of our data.")
     page.get_by_role("button", name="Give the opinion").click()

@@ -36,6 +36,8 @@ pytestmark = [
 
 ELSEWHERE = {
     "comparison-detail": "test_inside.py, with the results that it compares",
+    "review-opinion": "test_access.py, as the holder that is asked",
+    "review-return": "nowhere: it is the page of review-ask, with other words",
     "study-publish": "test_study.py: a study that can be, while this one is published",
     "openid_connect_login": "test_account.py, with a provider",
     "openid_connect_callback": "test_account.py, with a provider",

@@ -29,6 +29,12 @@ FRENCH = (
     "evaluation-detail",
     "study-detail",
     "organisation-detail",
+    "access-home",
+    "access-ask",
+    "application-detail",
+    "application-edit",
+    "review-detail",
+    "permit-detail",
 )
 MAIN = re.compile(rb"<main.*</main>", re.DOTALL)
 
