@@ -32,9 +32,8 @@ from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
 from portal.facets import filtered
 from portal.htmx import wants_fragment
-from portal.organisations.acting import acting_for
-from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.acting import acting_for, may_contribute
+from portal.organisations.roles import Verb
 from portal.organisations.share_page import share_page
 from portal.organisations.sharing import shared_with, verbs_allowed
 from portal.pagination import fetched, page_of, sort_of, words_of
@@ -73,7 +72,7 @@ def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpR
         "sort": sort,
         "sorts": [(key, label) for key, (label, _order) in sorts.items()],
         "may_add": use_case is not None
-        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+        and may_contribute(request),
     }
     templates = "catalogue/dataset_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
@@ -164,7 +163,7 @@ def _holding(
 def dataset_create(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     """Add a dataset."""
     user = signed_in(request)
-    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+    if not may_contribute(request):
         raise PermissionDenied
     form = DatasetForm(request.POST or None, user=user, initial=acting_for(request))
     profile = profile_form(use_case, None, request.POST or None)

@@ -23,9 +23,8 @@ from portal.evaluations.result_views import find_evaluation, result_context
 from portal.evaluations.timing import duration, elapsed_seconds, expected_seconds
 from portal.htmx import wants_fragment
 from portal.jobs.models import Status
-from portal.organisations.acting import acting_for
-from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.acting import acting_for, may_contribute
+from portal.organisations.roles import Verb
 from portal.organisations.sharing import may
 from portal.pagination import counted_page
 from portal.usecase import Task, UseCase
@@ -49,7 +48,7 @@ def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> Ht
         "status": status,
         "statuses": Status.choices,
         "may_submit": use_case is not None
-        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+        and may_contribute(request),
     }
     templates = "evaluations/evaluation_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
@@ -68,7 +67,7 @@ def evaluation_submit(request: HttpRequest, use_case: UseCase, task: str) -> Htt
     """Choose a model version, a dataset and a protocol, and submit."""
     user = signed_in(request)
     found = _task(use_case, task)
-    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+    if not may_contribute(request):
         raise PermissionDenied
     asked = ("model_version", "dataset")
     chosen = {name: request.GET[name] for name in asked if name in request.GET}

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_safe
 from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
+from portal.organisations.acting import may_contribute
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role
 from portal.registry.models import Model
 from portal.showcase.design import SCHEMES, SPECIMENS, icons, samples, tokens
 from portal.showcase.models import HomeFigure, News
@@ -110,9 +110,7 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
         .select_related("organisation")
         .defer("description", "document")[:6],
         "rows": [listed(evaluation) for evaluation in rows],
-        "may_contribute": Organisation.objects.where_member(
-            request.user, Role.CONTRIBUTOR
-        ).exists(),
+        "may_contribute": may_contribute(request),
         "counts": _counts([use_case])[use_case.slug],
     }
     return render(request, use_case.templates("showcase/use_case_overview.html"), context)
