@@ -71,8 +71,7 @@ def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpR
         "words": words,
         "sort": sort,
         "sorts": [(key, label) for key, (label, _order) in sorts.items()],
-        "may_add": use_case is not None
-        and may_contribute(request),
+        "may_add": use_case is not None and may_contribute(request),
     }
     templates = "catalogue/dataset_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)

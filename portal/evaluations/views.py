@@ -47,8 +47,7 @@ def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> Ht
         "rows": [presentation.listed(evaluation) for evaluation in page],
         "status": status,
         "statuses": Status.choices,
-        "may_submit": use_case is not None
-        and may_contribute(request),
+        "may_submit": use_case is not None and may_contribute(request),
     }
     templates = "evaluations/evaluation_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
@@ -143,7 +142,6 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "section": "results",
         "evaluation": evaluation,
         "task": evaluation.declared_task,
-        "may_manage": evaluation.may_be_managed_by(request.user),
         "permit_url": permit_address(request.user, evaluation.permit),
         "sees_dataset": may(request.user, Verb.VIEW, evaluation.dataset),
         "sees_model": may(request.user, Verb.VIEW, evaluation.model_version.model),
@@ -157,6 +155,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         return render(request, use_case.templates("evaluations/result.html"), context)
     after = request.GET.get("after", "")
     context |= {
+        "may_manage": evaluation.may_be_managed_by(request.user),
         "log": evaluation.log.filter(pk__gt=int(after[:18]) if after.isdecimal() else 0),
         "last_line": evaluation.log.last(),
         "elapsed": duration(elapsed_seconds(evaluation)),

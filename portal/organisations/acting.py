@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from portal.organisations.models import Membership, Organisation
-from portal.organisations.roles import Role, included_roles
+from portal.organisations.roles import MAY, Duty, Role
 
 SESSION_KEY = "acting_organisation"
 
@@ -33,12 +33,18 @@ def acting_organisations(request: HttpRequest) -> list[Organisation]:
     return [membership.organisation for membership in _memberships(request)]
 
 
+def where_may(request: HttpRequest, duty: Duty) -> list[Organisation]:
+    """As the query of organisations of that name, for the person who asks: no further query."""
+    return [
+        membership.organisation
+        for membership in _memberships(request)
+        if duty in MAY[Role(membership.role)]
+    ]
+
+
 def may_contribute(request: HttpRequest) -> bool:
     """Whether the person may add datasets and models, and submit, for any organisation."""
-    return any(
-        Role.CONTRIBUTOR in included_roles(Role(membership.role))
-        for membership in _memberships(request)
-    )
+    return bool(where_may(request, Duty.ADD))
 
 
 def acting_organisation(request: HttpRequest) -> Organisation | None:

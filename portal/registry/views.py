@@ -57,8 +57,7 @@ def model_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpRes
         "words": words,
         "sort": sort,
         "sorts": [(key, label) for key, (label, _order) in SORTS.items()],
-        "may_add": use_case is not None
-        and may_contribute(request),
+        "may_add": use_case is not None and may_contribute(request),
     }
     templates = "registry/model_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
