@@ -83,7 +83,7 @@ def only_organisations_of(form: forms.BaseForm, user: User) -> None:
     offered = Organisation.objects.where_member(user, Role.CONTRIBUTOR)
     field.queryset = offered
     field.empty_label = None
-    field.initial = offered.first()
+    field.initial = offered.first  # asked where a form has no other to start from
 
 
 class VariableForm(forms.ModelForm):

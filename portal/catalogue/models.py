@@ -38,6 +38,13 @@ class DatasetQuerySet(ShareableQuerySet["Dataset"]):
         query = web_query(words)
         return self if query is None else self.filter(words__document=query)
 
+    def for_line(self) -> Self:
+        """With what a line of an overview says, in one query."""
+        return self.select_related("organisation").only(
+            *("use_case", "slug", "title", "spatial", "number_of_unique_individuals"),
+            *("is_synthetic", "organisation__name"),
+        )
+
 
 class Dataset(models.Model):
     """A catalogue entry. Its fields are named after HealthDCAT-AP's properties."""

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 
 from portal.result import Pooled
 from portal.showcase.drawing import Axis, DrawnRow, drawn_row, interval_bar, tick_marks
-from portal.showcase.europe import COLUMNS, ROWS, TILES
+from portal.showcase.europe import HEIGHT, TILES, WIDTH
 from portal.showcase.languages import Version, alternates, canonical, versions_of
 from portal.showcase.models import Milestone
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
@@ -208,26 +208,12 @@ def tile_map(places: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     places
         ISO 3166-1 country code (Greece is "GR") -> names to show on hover, its partners.
     """
-    size, gap = 36, 4
     named = {code: ", ".join(names) for code, names in places.items()}
-    tiles = [
-        {
-            "code": tile.code,
-            "name": _(tile.name),
-            "x": tile.column * (size + gap),
-            "y": tile.row * (size + gap),
-            "middle": tile.column * (size + gap) + size // 2,
-            "centre": tile.row * (size + gap) + size // 2,
-            "names": named.get(tile.code, ""),
-        }
-        for tile in TILES
-    ]
     return {
-        "tiles": tiles,
-        "size": size,
-        "width": COLUMNS * (size + gap) - gap,
-        "height": ROWS * (size + gap) - gap,
-        "countries": sum(1 for tile in tiles if tile["names"]),
+        "tiles": [tile.html(named.get(tile.code, "")) for tile in TILES],
+        "width": WIDTH,
+        "height": HEIGHT,
+        "countries": sum(1 for tile in TILES if named.get(tile.code)),
     }
 
 
