@@ -145,11 +145,11 @@ class DrawnRow:
             What is counted: "patients"; "" leaves the count out.
         """
         count = plot = more = ""
+        value: str = escape(self.text)
         if unit:
             count = f'<td role="cell" class="n count-cell" data-unit="{escape(unit)}">'
             count += f"{escape(self.count)}</td>"
         if self.text:
-            value = escape(self.text)
             plot = f'<svg aria-hidden="true" focusable="false">{self.marks()}</svg>'
         else:
             value = f'<span class="unavailable">{escape(self.unavailable)}</span>'
