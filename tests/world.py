@@ -152,6 +152,8 @@ class World:
             "audit-history": {"kind": "catalogue.dataset", "pk": str(self.dataset.pk)},
             "publication-list": {},
             "dataset-list": here,
+            "dataset-graph": slugs | {"ending": "ttl"},
+            "catalogue-graph": {"ending": "ttl"},
             "dataset-create": here,
             "model-list": here,
             "evaluation-list": here,

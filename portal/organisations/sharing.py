@@ -249,6 +249,9 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
 def set_public(*, obj: Any, public: bool, by: User) -> None:
     """Let everybody read the object's description, signed in or not; or end that.
 
+    An object may have a word in it: its ``before_public`` refuses what is not fit to be read by
+    everybody, and ``after_public`` keeps what came of it.
+
     Raises
     ------
     PermissionError
@@ -256,9 +259,15 @@ def set_public(*, obj: Any, public: bool, by: User) -> None:
     """
     if not may(by, Verb.SHARE, obj):
         raise PermissionError("Only a manager of the owning organisation makes an object public.")
-    if not type(obj).objects.filter(pk=obj.pk, is_public=not public).update(is_public=public):
+    held = type(obj).objects.select_for_update(of=("self",)).get(pk=obj.pk)
+    if held.is_public == public:
         return
+    if public and hasattr(held, "before_public"):
+        held.before_public()
+    type(obj).objects.filter(pk=obj.pk).update(is_public=public)
     obj.is_public = public
+    if hasattr(held, "after_public"):
+        held.after_public(public=public, by=by)
     record(
         by=by,
         organisation=obj.organisation,

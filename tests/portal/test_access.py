@@ -166,6 +166,10 @@ GET: dict[str, dict[str, Any]] = {
     "dataset-create": ADD,
     "dataset-detail": SEE,
     "dataset-edit": CHANGE,
+    "dataset-changes": CHANGE,
+    "dataset-graph": dict.fromkeys(EVERYONE, MISSING),  # of what is public alone
+    "catalogue": dict.fromkeys(EVERYONE, AWAY),  # to the list, where no format is asked for
+    "catalogue-graph": EVERYONE,
     "dataset-share": SHARE,
     "table-upload": CHANGE,
     "upload-detail": UPLOADS,
