@@ -47,6 +47,7 @@ from portal.evaluations.presentation import listed
 from portal.facets import filtered
 from portal.htmx import wants_fragment
 from portal.organisations.acting import acting_for, may_contribute
+from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
 from portal.organisations.share_page import share_page
 from portal.organisations.sharing import shared_with, verbs_allowed
@@ -272,7 +273,7 @@ def dataset_import(request: HttpRequest, use_case: UseCase, slug: str = "") -> H
     """
     user = signed_in(request)
     dataset = _dataset(request, use_case, slug, Verb.CHANGE) if slug else None
-    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+    if not may_contribute(request):
         raise PermissionDenied
     form = DescriptionFileForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
