@@ -155,6 +155,7 @@ class World:
             "dataset-graph": slugs | {"ending": "ttl"},
             "catalogue-graph": {"ending": "ttl"},
             "dataset-create": here,
+            "dataset-import": here,
             "model-list": here,
             "evaluation-list": here,
             **dict.fromkeys(("comparison-detail", "comparison-start", "comparison-cancel"), here),
