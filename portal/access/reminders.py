@@ -9,16 +9,16 @@ from django.utils.translation import gettext_noop
 
 from portal.access import telling
 from portal.access.models import Outcome, Permit, Review
+from portal.access.models.permit import MONTHS_TO_PUBLISH
 from portal.access.models.review import months_after
 from portal.access.states import PermitStatus, ReviewStatus
+from portal.evaluations.models import Evaluation
 from portal.notifications.kinds import Kind
 
 DAYS_BEFORE = (30, 7)
 """A permit's end, and a decision, are announced so many days before."""
-MONTHS_TO_PUBLISH = 18
-"""From a permit's end to the day until which its results are made public (EHDS Article 61(4))."""
 MONTHS_LEFT = (6, 1)
-"""Of those, when people are reminded."""
+"""Before the day until which results are made public, when people are reminded."""
 MOST = 500
 """Of each kind that are looked at in one sweep."""
 
@@ -58,12 +58,14 @@ def _decisions(today: date, days: int) -> None:
 def _publications(today: date) -> None:
     """Remind of results that nobody has made public since the permit ended."""
     told = Outcome.objects.filter(number=OuterRef("number"))
-    ended = Permit.objects.ended(today).filter(~Exists(told)).select_related("organisation")
+    published = Evaluation.objects.filter(
+        permit__number=OuterRef("number"), study__publication__isnull=False
+    )
+    ended = Permit.objects.ended(today).filter(~Exists(told), ~Exists(published))
     since = months_after(today, -MONTHS_TO_PUBLISH)
-    for permit in ended.filter(valid_until__gte=since).order_by("valid_until")[:MOST]:
-        last = publish_until(permit)
-        if last is None:
-            continue
+    recent = ended.filter(valid_until__gte=since).select_related("organisation")
+    for permit in recent.order_by("valid_until")[:MOST]:
+        last = permit.publish_by
         for months in MONTHS_LEFT:
             if today >= months_after(last, -months):
                 telling.of_permit(
@@ -76,9 +78,3 @@ def _publications(today: date) -> None:
                     once=f"permit-{permit.number}-publish-{months}",
                     day=last.isoformat(),
                 )
-
-
-def publish_until(permit: Permit) -> date | None:
-    """Until when results under an ended permit are to be made public; None before its end."""
-    ended = permit.ended_on
-    return None if ended is None else months_after(ended, MONTHS_TO_PUBLISH)
