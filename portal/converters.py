@@ -28,3 +28,15 @@ class VersionConverter:
 
     def to_url(self, value: str) -> str:
         return value
+
+
+class GraphConverter:
+    """The ending of an address that asks for a graph in one format."""
+
+    regex = "ttl|jsonld|rdf"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value

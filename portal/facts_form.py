@@ -7,10 +7,14 @@ from typing import Any, cast
 from django import forms
 from django.contrib.postgres.fields import ArrayField, RangeField
 from django.contrib.postgres.forms import RangeWidget
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from portal.facts import Facts, label_of
+
+LONGEST_ADDRESS = 500
 
 YES_OR_NO = (("", _("Not stated")), ("yes", _("Yes")), ("no", _("No")))
 
@@ -27,6 +31,45 @@ class KeywordField(forms.CharField):
 
     def run_validators(self, value: Any) -> None:
         super().run_validators(", ".join(value))
+
+
+class AddressesField(forms.CharField):
+    """Web addresses, one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 2})
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value) or ""
+        return list(dict.fromkeys(text.split()))
+
+    def validate(self, value: Any) -> None:
+        if len(value) > self.most:
+            raise ValidationError(
+                _("At most %(most)d addresses are taken; these are %(n)d.")
+                % {"most": self.most, "n": len(value)}
+            )
+        for address in value:
+            try:
+                URLValidator(["http", "https"])(address)
+            except ValidationError:
+                raise ValidationError(
+                    _("“%(address)s” is not a web address.") % {"address": address[:100]}
+                ) from None
+            if len(address) > LONGEST_ADDRESS:
+                raise ValidationError(
+                    _("An address is too long: at most %(n)d characters are taken.")
+                    % {"n": LONGEST_ADDRESS}
+                )
+
+    def run_validators(self, value: Any) -> None:
+        super().run_validators("\n".join(value))
 
 
 class YesNoField(forms.TypedChoiceField):

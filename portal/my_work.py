@@ -19,8 +19,9 @@ from portal.evaluations.presentation import listed
 from portal.htmx import wants_fragment
 from portal.jobs.models import UNFINISHED, Status
 from portal.notifications.models import Notification
+from portal.organisations.acting import may_contribute
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.roles import Verb
 from portal.registry.models import ModelVersion
 from portal.studies.models import Invitation
 
@@ -107,6 +108,6 @@ def my_work(request: HttpRequest) -> HttpResponse:
         **waiting_for(user),
         "drafts": list(changeable.select_related("model")[:SHOWN]),
         "rows": [listed(evaluation) for evaluation in evaluations["ended"][:SHOWN]],
-        "may_contribute": Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists(),
+        "may_contribute": may_contribute(request),
     }
     return render(request, "my_work/my_work.html", context)

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, IntegerField, QuerySet, Value, Window
-from django.db.models.functions import Least, RowNumber
+from django.db.models import Count, QuerySet, Window
 from django.http import HttpRequest
 
 PER_PAGE = 20
@@ -34,6 +33,8 @@ def page_of(request: HttpRequest, rows: QuerySet[Any, Any], *, total: int | None
 def counted_page(request: HttpRequest, rows: QuerySet[Any, Any], whole: QuerySet[Any, Any]) -> Page:
     """As :func:`page_of`, where finding ``rows`` is dear: one query finds and counts them.
 
+    Beyond the last page, which no link of ours asks for, three do.
+
     Parameters
     ----------
     rows
@@ -44,26 +45,21 @@ def counted_page(request: HttpRequest, rows: QuerySet[Any, Any], whole: QuerySet
     paginator = Paginator(rows, PER_PAGE)
     asked = request.GET.get("page", "")
     number = int(asked) if re.fullmatch(r"[1-9][0-9]{0,6}", asked) else 1
-    found = list(_cut(rows, number).values_list("pk", "of_all"))
+    found = _cut(rows, number)
+    if not found and number > 1:  # beyond the end, where no row says how many there are
+        paginator.count = rows.count()
+        number = paginator.num_pages
+        found = _cut(rows, number)
     paginator.count = found[0][1] if found else 0
-    page = paginator.page(min(number, paginator.num_pages))
+    page = paginator.get_page(number)
     page.object_list = list(whole.filter(pk__in=[key for key, _count in found]))
     return page
 
 
-def _cut(rows: QuerySet[Any, Any], number: int) -> QuerySet[Any, Any]:
-    """A page of ``rows``, or beyond the last one that, with how many rows there are.
-
-    The first page is the most asked for, and finds its few rows without sorting the others.
-    """
-    counted = rows.annotate(of_all=Window(Count("*")))
-    if number == 1:
-        return counted[:PER_PAGE]
-    order: Any = rows.query.order_by or rows.model._meta.ordering
-    of_last = (F("of_all") - 1) / PER_PAGE * PER_PAGE
-    before: Any = Least(Value(PER_PAGE * (number - 1)), of_last, output_field=IntegerField())
-    placed = counted.annotate(place=Window(RowNumber(), order_by=order))
-    return placed.filter(place__gt=before, place__lte=before + PER_PAGE)
+def _cut(rows: QuerySet[Any, Any], number: int) -> list[tuple[Any, int]]:
+    """The keys of a page of ``rows``, each with how many rows there are; beyond the end, none."""
+    counted = rows.annotate(of_all=Window(Count("*"))).values_list("pk", "of_all")
+    return list(counted[PER_PAGE * (number - 1) : PER_PAGE * number])
 
 
 def fetched(page: Page, rows: QuerySet[Any, Any]) -> list[Any]:

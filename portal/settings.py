@@ -338,6 +338,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600,
         "options": {"expires": 3600},
     },
+    "remind-of-descriptions": {
+        "task": "portal.catalogue.remind",
+        "schedule": 3600,
+        "options": {"expires": 3600},
+    },
     "sweep-notifications": {
         "task": "portal.notifications.sweep_notifications",
         "schedule": JOB_SWEEP_SECONDS,

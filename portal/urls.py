@@ -10,7 +10,8 @@ from django.urls import URLPattern, URLResolver, include, path, register_convert
 
 from portal import my_work
 from portal.catalogue import views as catalogue
-from portal.converters import UseCaseConverter, VersionConverter
+from portal.catalogue.dcat import views as dcat
+from portal.converters import GraphConverter, UseCaseConverter, VersionConverter
 from portal.evaluations import views as evaluations
 from portal.registry import views as registry
 from portal.showcase import help as help_pages
@@ -20,6 +21,7 @@ from portal.studies import public as studies
 
 register_converter(UseCaseConverter, "use_case")
 register_converter(VersionConverter, "version")
+register_converter(GraphConverter, "graph")
 
 in_a_use_case: list[URLPattern | URLResolver] = [
     path("", showcase.use_case_overview, name="use-case-overview"),
@@ -35,6 +37,13 @@ urlpatterns = [
     path("healthz", showcase.healthz, name="healthz"),
     path("robots.txt", indexing.robots, name="robots"),
     path("sitemap.xml", indexing.sitemap, name="sitemap"),
+    path("catalogue", dcat.catalogue, name="catalogue"),
+    path("catalogue.<graph:ending>", dcat.catalogue_graph, name="catalogue-graph"),
+    path(
+        "<use_case:use_case>/datasets/<slug:slug>.<graph:ending>",
+        dcat.dataset_graph,
+        name="dataset-graph",
+    ),
     path("api/v1/", include("portal.api.urls")),
     path("account/providers/", include("portal.accounts.provider_urls")),
     *i18n_patterns(

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.db.models import F
 
 from portal import store
 from portal.accounts.models import User
@@ -129,6 +130,35 @@ def a_dataset(by: User, organisation: Organisation | None = None, **fields: Any)
         by=by,
         **fields,
     )
+
+
+def an_access_body(country: str = "DK") -> Organisation:
+    """The health data access body of a country, made where there is none."""
+    found = Organisation.objects.access_body_of(country)
+    number = next(_numbers)
+    return found or create_organisation(
+        slug=f"access-body-{number}",
+        name=f"Access body {number}",
+        kind=Organisation.Kind.ACCESS_BODY,
+        country=country,
+        by=None,
+    )
+
+
+def complete(dataset: Dataset) -> Dataset:
+    """``dataset`` with all that it needs to be published, at any access level."""
+    an_access_body(dataset.organisation.country)
+    Dataset.objects.filter(pk=dataset.pk).update(
+        keyword=["kidney"],
+        contact_email="data@example.org",
+        dataset_type="STATISTICAL",
+        provenance="Routine records of one hospital.",
+    )
+    dataset.variables.filter(label="").update(label=F("name"))
+    if not dataset.variables.exists():
+        dataset.variables.create(name="egfr", label="eGFR", unit="mL/min/1.73 m²")
+    dataset.refresh_from_db()
+    return dataset
 
 
 def a_model(by: User, organisation: Organisation | None = None, **fields: Any) -> Model:

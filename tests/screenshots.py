@@ -38,7 +38,9 @@ ARGUMENTS = [
 ]
 DRAWN = """() => [...document.querySelectorAll(".plot.waiting")].every(
     (plot) => plot.getBoundingClientRect().top > innerHeight)"""
+RESULTS = "/ckd/results/?status=succeeded"
 FRENCH = "li:has(.status.succeeded):has-text('France') .card-title"
+SIDE_BY_SIDE = (".choice-menu > summary", ".choice-menu[open] a[href*='results=']")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ class Shot:
 
     name: str
     address: str
-    follow: str = ""
-    """A link of that page that is followed first, as a selector."""
+    follow: tuple[str, ...] = ()
+    """What is clicked first, one after the other, as selectors."""
     width: int = 1280
     height: int = 860
     scheme: Literal["light", "dark"] = "light"
@@ -59,12 +61,12 @@ SHOTS = (
     Shot("home", "/"),
     Shot("home-on-a-phone", "/", width=375, height=812, scheme="dark"),
     Shot("use-case-in-french", "/fr/ckd/"),
-    Shot("study", "/", follow="#answers .kidney .card-title", height=1200),
-    Shot("news", "/news/", follow=".card-title", scheme="dark"),
+    Shot("study", "/", follow=("#answers .kidney .card-title",), height=1200),
     Shot("datasets", "/datasets/", signed_in=True),
-    Shot("dataset", "/ckd/datasets/", follow=".card-title", signed_in=True, scheme="dark"),
-    Shot("model", "/ckd/models/", follow=".card-title", signed_in=True),
-    Shot("result", "/ckd/results/?status=succeeded", follow=FRENCH, signed_in=True, height=1250),
+    Shot("dataset", "/ckd/datasets/", follow=(".card-title",), signed_in=True, scheme="dark"),
+    Shot("model", "/ckd/models/", follow=(".card-title",), signed_in=True),
+    Shot("result", RESULTS, follow=(FRENCH,), signed_in=True, height=1250),
+    Shot("comparison", RESULTS, follow=(FRENCH, *SIDE_BY_SIDE), signed_in=True, height=1250),
     Shot("my-work", "/my-work/", signed_in=True),
 )
 
@@ -100,6 +102,7 @@ def take(browser: Browser, url: str, shot: Shot, path: Path) -> None:
     context = browser.new_context(
         base_url=url,
         viewport={"width": shot.width, "height": shot.height},
+        is_mobile=True,  # scroll bars lie over the page; else their place stays empty in a picture
         color_scheme=shot.scheme,
         reduced_motion="reduce",
         locale="en-GB",
@@ -108,8 +111,8 @@ def take(browser: Browser, url: str, shot: Shot, path: Path) -> None:
     if shot.signed_in:
         sign_in(page)
     page.goto(shot.address)
-    if shot.follow:
-        page.locator(shot.follow).first.click()
+    for selector in shot.follow:
+        page.locator(selector).first.click()
     page.wait_for_load_state("networkidle")
     page.wait_for_function(DRAWN)
     page.screenshot(path=path)

@@ -50,6 +50,8 @@ class Tenant:
 
     dataset: Dataset = None  # type: ignore[assignment]
     version: ModelVersion = None  # type: ignore[assignment]
+    compared: list[str] = None  # type: ignore[assignment]
+    """The references of two results that stand side by side."""
     fills: dict[str, list[Fill]] = None  # type: ignore[assignment]
     """By section of the site, what its addresses can be about; the first is most usual."""
 
@@ -81,7 +83,7 @@ def a_tenant(word: str) -> Tenant:
 
 
 def fill(tenant: Tenant, *, publishes: bool) -> None:
-    """Let the organisation have one of everything; ``publishes`` a study for everybody too."""
+    """Let the organisation have one of everything; ``publishes`` one of two studies too."""
     word, manager = tenant.word, tenant.manager
     model = factories.a_model(manager, name=f"Model {word}", description=f"Says {word}.")
     version = factories.a_version(manager, model, intended_purpose=f"To {word}.")
@@ -103,6 +105,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
     unfinished = factories.an_evaluation(manager, dataset, version, seed=3)
     assert Evaluation.objects.claim(unfinished.pk, worker="test") is not None
     start_comparison(evaluations=[first, second], by=manager)
+    tenant.compared = [first.reference, second.reference]
     cases = evaluated(
         manager,
         "heart-failure/alerts",
@@ -118,7 +121,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
     session = UserSession.objects.create(user=manager, ip="192.0.2.1", session_key=f"{word}-key")
     api_token, _text = create_token(name=f"Token {word}", scope="read", days=30, by=manager)
     notification = factories.a_notification(manager, words={"study": f"Study {word}"})
-    found = _studies(tenant)
+    found = _studies(tenant, finished=2 if publishes else 1)
     here = {"use_case": "ckd"}
     on_dataset = here | {"slug": dataset.slug, "task": "binary", "upload_id": arrived.pk}
     with_references = [
@@ -207,32 +210,36 @@ def _another_version(tenant: Tenant, dataset: Dataset) -> ModelVersion:
     return version
 
 
-def _studies(tenant: Tenant) -> list[Study]:
-    """A finished one, one that invites, and a draft, with the partner's dataset beside its own."""
+def _studies(tenant: Tenant, *, finished: int) -> list[Study]:
+    """Finished ones, one that invites, and a draft, with the partner's dataset beside its own."""
     theirs = factories.a_ready_dataset(tenant.partner, tenant.version)
     share(obj=theirs, verbs=[Verb.VIEW], organisation=tenant.organisation, by=tenant.partner)
-    finished, inviting, draft = (
-        studies.a_draft(
-            tenant.lead, title=f"Study {tenant.word}", question=f"What of {tenant.word}?"
-        )
-        for _ in range(3)
+    ended, inviting, draft = (
+        [
+            studies.a_draft(
+                tenant.lead, title=f"Study {tenant.word}", question=f"What of {tenant.word}?"
+            )
+            for _ in range(number)
+        ]
+        for number in (finished, 1, 1)
     )
-    for study in (finished, inviting, draft):
+    for study in (*ended, *inviting, *draft):
         actions.invite(
             study=study,
             datasets=[tenant.dataset, theirs],
             model_versions=[tenant.version],
             by=tenant.lead,
         )
-    for study in (finished, inviting):
+    for study in (*ended, *inviting):
         actions.send_invitations(study=study, by=tenant.lead)
-    studies.accept(finished, [tenant.manager, tenant.partner])
-    running.start_study(study=finished, by=tenant.lead)
-    for cell in finished.cells.select_related("evaluation"):
-        studies.finish_cell(cell)
-    assert running.settle(finished.pk)
-    finished.refresh_from_db()
-    return [finished, inviting, draft]
+    for study in ended:
+        studies.accept(study, [tenant.manager, tenant.partner])
+        running.start_study(study=study, by=tenant.lead)
+        for cell in study.cells.select_related("evaluation"):
+            studies.finish_cell(cell)
+        assert running.settle(study.pk)
+        study.refresh_from_db()
+    return [*ended, *inviting, *draft]
 
 
 def _access(tenant: Tenant, version: ModelVersion, *, publishes: bool) -> list[Fill]:

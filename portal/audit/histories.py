@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 
 from portal.audit.models import Entry, EntryQuerySet, type_of
+from portal.organisations.acting import where_may
 from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import Duty
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AnonymousUser
     from django.db.models import Model
-
-    from portal.accounts.models import User
+    from django.http import HttpRequest
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,12 @@ HISTORIES: Mapping[str, History] = {
 }
 
 
-def may_read_history(user: User | AnonymousUser, obj: Model) -> bool:
-    """Whether ``user`` may read what was done to ``obj``: members of its owner, and auditors."""
-    if not user.is_authenticated:
-        return False
+def may_read_history(request: HttpRequest, obj: Model) -> bool:
+    """Whether the person may read what was done to ``obj``: members of its owner, and auditors."""
     owner = HISTORIES[type_of(obj)].owner(obj)
-    mine = Organisation.objects.where_may(user, Duty.SEE_PEOPLE)
-    return mine.contains(owner) or Appointment.objects.may(user, Duty.READ_LOG)
+    if owner in where_may(request, Duty.SEE_PEOPLE):
+        return True
+    return Appointment.objects.may(request.user, Duty.READ_LOG)
 
 
 def history(obj: Model) -> EntryQuerySet:

@@ -18,8 +18,16 @@ from django.utils.translation import ngettext
 from portal import store
 from portal.audit.actions import record
 from portal.audit.acts import Act
+from portal.catalogue.changes import (
+    VARIABLES,
+    dictionary_of,
+    difference,
+    record_change,
+    state_of,
+)
 from portal.catalogue.models import Dataset, Table, Upload, Variable
 from portal.catalogue.profiles import profile_model
+from portal.catalogue.requirements import NotComplete, missing, newly_missing
 from portal.catalogue.vocabulary import Datatype
 from portal.facts import save_facts
 from portal.jobs.models import StaleWorkerError, Status
@@ -65,6 +73,7 @@ def create_dataset(
     use_case: UseCase,
     organisation: Organisation,
     profile: Mapping[str, Any] | None = None,
+    variables: Iterable[Variable] | None = None,
     by: User,
     **fields: Any,
 ) -> Dataset:
@@ -74,6 +83,8 @@ def create_dataset(
     ----------
     profile
         Fields of the profile that the use case declares.
+    variables
+        The data dictionary, where there is one already.
 
     Raises
     ------
@@ -94,30 +105,57 @@ def create_dataset(
     dataset.full_clean()
     dataset.save()
     save_facts(profile_model(use_case), dataset, profile or {})
+    kept = None if variables is None else _keep_variables(dataset, variables)
     grant_to_owner(dataset, organisation)
     record(by=by, organisation=organisation, verb=Act.ADDED, obj=dataset)
+    record_change(
+        dataset=dataset, fields=difference({}, state_of(dataset)) + _changed({}, kept), by=by
+    )
     return dataset
 
 
 @transaction.atomic
 def update_dataset(
-    *, dataset: Dataset, profile: Mapping[str, Any] | None = None, by: User, **fields: Any
+    *,
+    dataset: Dataset,
+    profile: Mapping[str, Any] | None = None,
+    variables: Iterable[Variable] | None = None,
+    by: User,
+    **fields: Any,
 ) -> Dataset:
-    """Change a dataset's metadata, and its profile where one is given; its address stays.
+    """Change a dataset's metadata, its profile and its data dictionary where they are given.
+
+    Its address stays.
 
     Raises
     ------
     PermissionError
         If ``by`` may not change the dataset.
+    NotComplete
+        If it is public, and would lack something mandatory that it has.
     """
     _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder change a dataset.")
+    # Two people who save at once, or one who publishes meanwhile, wait for each other.
+    stored = Dataset.objects.select_for_update(of=("self",)).get(pk=dataset.pk)
+    before, lacked = state_of(stored), missing(stored)
+    dictionary = dictionary_of(stored.variables.all())
+    dataset.is_public = stored.is_public
     for name, value in fields.items():
         setattr(dataset, name, value)
     dataset.full_clean()
     dataset.save()
     if profile:
         save_facts(profile_model(dataset.declared), dataset, profile)
+    kept = None if variables is None else _keep_variables(dataset, variables)
+    if dataset.is_public and (lost := newly_missing(lacked, missing(dataset))):
+        raise NotComplete(lost)
     record(by=by, organisation=dataset.organisation, verb=Act.CHANGED, obj=dataset)
+    now = Dataset.objects.get(pk=dataset.pk)
+    record_change(
+        dataset=dataset,
+        fields=difference(before, state_of(now)) + _changed(dictionary, kept),
+        by=by,
+    )
     return dataset
 
 
@@ -129,18 +167,16 @@ def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: Us
     ------
     PermissionError
         If ``by`` may not change the dataset.
+    NotComplete
+        If it is public, and a public dataset needs what goes missing.
     """
     _require(may(by, Verb.CHANGE, dataset), "Only contributors of the holder change a dataset.")
-    # Two people who save at once wait for each other.
-    Dataset.objects.select_for_update().get(pk=dataset.pk)
-    dataset.variables.all().delete()
-    lines = list(variables)
-    for position, variable in enumerate(lines):
-        variable.pk, variable.dataset, variable.position = None, dataset, position
-        variable.full_clean(validate_unique=False, validate_constraints=False)
-    if len({variable.name for variable in lines}) < len(lines):
-        raise ValidationError(_("Two variables have the same name."))
-    Variable.objects.bulk_create(lines)  # one statement: the words to find it by are made once
+    stored = Dataset.objects.select_for_update(of=("self",)).get(pk=dataset.pk)
+    dictionary, lacked = dictionary_of(stored.variables.all()), missing(stored)
+    kept = _keep_variables(dataset, variables)
+    if stored.is_public and (lost := newly_missing(lacked, missing(stored))):
+        raise NotComplete(lost)
+    dataset.save(update_fields=["modified"])
     record(
         by=by,
         organisation=dataset.organisation,
@@ -148,6 +184,37 @@ def replace_variables(*, dataset: Dataset, variables: Iterable[Variable], by: Us
         obj=dataset,
         sentence=f"changed the data dictionary of the dataset “{dataset}”",
     )
+    record_change(dataset=dataset, fields=_changed(dictionary, kept), by=by)
+
+
+def _keep_variables(dataset: Dataset, variables: Iterable[Variable]) -> list[Variable]:
+    """Make ``variables`` the data dictionary."""
+    kept = list(variables)
+    if len({variable.name for variable in kept}) < len(kept):
+        raise ValidationError(_("Two variables have the same name."))
+    dataset.variables.all().delete()
+    for position, variable in enumerate(kept):
+        variable.pk, variable.dataset, variable.position = None, dataset, position
+        variable.full_clean(exclude=["dataset"], validate_unique=False, validate_constraints=False)
+    Variable.objects.bulk_create(kept)
+    return kept
+
+
+def _changed(
+    before: Mapping[str, Mapping[str, str]], kept: Iterable[Variable] | None
+) -> list[dict[str, Any]]:
+    """What became of the data dictionary: of each variable that is not what it was."""
+    after = before if kept is None else dictionary_of(kept)
+    touched = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    if not touched:
+        return []
+    return [
+        {
+            "field": VARIABLES,
+            "before": {name: before[name] for name in touched if name in before},
+            "after": {name: after[name] for name in touched if name in after},
+        }
+    ]
 
 
 def shown_file_name(name: str) -> str:
@@ -247,7 +314,7 @@ def describe_columns(*, dataset: Dataset, table: Table) -> None:
     known = set(dataset.variables.values_list("name", flat=True))
     schema = dataset.declared.task(table.task).table(table.name)
     declared = {column.name: column for column in schema.columns}
-    missing = [column for column in table.columns if column["name"] not in known]
+    added = [column for column in table.columns if column["name"] not in known]
     described = [
         Variable(
             dataset=dataset,
@@ -257,10 +324,11 @@ def describe_columns(*, dataset: Dataset, table: Table) -> None:
             unit=declared[column["name"]].unit if column["name"] in declared else "",
             datatype=DATATYPES.get(Kind(column["kind"]), Datatype.STRING),
         )
-        for position, column in enumerate(missing)
+        for position, column in enumerate(added)
     ]
     # Meanwhile a person, or another upload, may have named one of them.
     Variable.objects.bulk_create(described, ignore_conflicts=True)
+    record_change(dataset=dataset, fields=_changed({}, described), by=table.created_by)
 
 
 def refuse_upload(*, upload: Upload, problems: list[dict[str, Any]]) -> None:

@@ -2,66 +2,176 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.template.defaultfilters import filesizeformat
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from portal.catalogue.description import MOST_VALUES
 from portal.catalogue.models import Dataset, Variable
 from portal.catalogue.profiles import profile_model, profile_of
-from portal.facts_form import KeywordField, facts_form
+from portal.catalogue.requirements import NotComplete
+from portal.facts_form import AddressesField, KeywordField, facts_form
+from portal.organisations.forms import HttpsField
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role
+from portal.organisations.roles import Role, Verb
 from portal.registry.models import ModelVersion
 from portal.tables import TableSchema
 from portal.usecase import Task, UseCase
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
     from portal.accounts.models import User
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields of the form that belong together."""
+
+    key: str
+    title: StrPromise
+    names: tuple[str, ...]
+    is_folded: bool = True
+    """Whether its fields show only when somebody asks for them."""
+
+
+NEEDED, AFTER_PROFILE = "needed", "meaning"
+"""The first group, and the one before which what the use case adds is asked."""
+
+GROUPS = (
+    Group(
+        NEEDED,
+        _("What every description needs"),
+        (
+            "organisation", "title", "description", "keyword", "spatial", "health_category",
+            "dataset_type", "access_rights", "personal_data", "is_synthetic", "provenance",
+            "contact_name", "contact_email", "has_structured_data",
+        ),
+        is_folded=False,
+    ),
+    Group(
+        "size",
+        _("Who is in it, how much, and when"),
+        (
+            "number_of_unique_individuals", "number_of_records", "temporal_start", "temporal_end",
+            "population_coverage", "min_typical_age", "max_typical_age", "accrual_periodicity",
+            "temporal_resolution",
+        ),
+        is_folded=False,
+    ),
+    Group(
+        AFTER_PROFILE,
+        _("What it is about, in the words of catalogues"),
+        (
+            "health_theme", "coding_systems", "code_values", "conforms_to", "languages",
+            "alternative",
+        ),
+    ),
+    Group(
+        "rights",
+        _("Personal data and rights"),
+        (
+            "legal_basis", "purpose", "personal_data_categories", "retention_start",
+            "retention_end",
+        ),
+    ),
+    Group(
+        "more",
+        _("Where to read more"),
+        (
+            "landing_page", "documentation", "analytics", "sample", "quality_certificate",
+            "publications", "sources", "relations",
+        ),
+    ),
+    Group(
+        "versions",
+        _("Versions"),
+        ("series", "version_label", "version_notes", "previous_version"),
+    ),
+)  # fmt: skip
+"""The form from top to bottom: what must be stated to publish comes first."""
+
+
+def _field_of(field: Any, **kwargs: Any) -> forms.Field | None:
+    """A field of the form; lists are chosen from by boxes, or written as their kind wants it."""
+    if isinstance(field, ArrayField):
+        given: dict[str, Any] = {
+            "label": capfirst(field.verbose_name),
+            "help_text": field.help_text,
+            "required": False,
+        }
+        if choices := field.base_field.choices:
+            boxes = forms.CheckboxSelectMultiple
+            return forms.MultipleChoiceField(choices=choices, widget=boxes, **given)
+        if isinstance(field.base_field, models.URLField):
+            return AddressesField(most=MOST_VALUES, **given)
+        return KeywordField(**given)
+    if isinstance(field, models.URLField):
+        kwargs["form_class"] = HttpsField
+    elif isinstance(field, models.DateField):
+        kwargs["widget"] = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    elif isinstance(field, models.TextField):
+        kwargs["widget"] = forms.Textarea(attrs={"rows": 5 if field.name == "description" else 3})
+    made: forms.Field | None = field.formfield(**kwargs)
+    return made
 
 
 class DatasetForm(forms.ModelForm):
     """The metadata of a dataset."""
 
-    keyword = KeywordField(label=_("Keywords"), required=False, help_text=_("Separated by commas."))
-
     class Meta:
         model = Dataset
-        fields = (
-            "organisation",
-            "title",
-            "description",
-            "keyword",
-            "spatial",
-            "health_category",
-            "access_rights",
-            "personal_data",
-            "is_synthetic",
-            "legal_basis",
-            "temporal_start",
-            "temporal_end",
-            "number_of_records",
-            "number_of_unique_individuals",
-            "contact_name",
-            "contact_email",
-            "provenance",
-        )
-        widgets = {  # noqa: RUF012 - Django's own idiom
-            "description": forms.Textarea(attrs={"rows": 5}),
-            "provenance": forms.Textarea(attrs={"rows": 3}),
-            "temporal_start": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            "temporal_end": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        }
+        fields = tuple(name for group in GROUPS for name in group.names)
+        formfield_callback = _field_of
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, user: User, use_case: UseCase, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        earlier = Dataset.objects.allowing(user, Verb.CHANGE).of(use_case).order_by("title", "id")
         if self.instance.pk:
             del self.fields["organisation"]
+            holder = self.instance.organisation_id
+            earlier = earlier.filter(organisation=holder).exclude(pk=self.instance.pk)
         else:
             only_organisations_of(self, user)
+        previous: Any = self.fields["previous_version"]
+        previous.queryset = earlier
+        previous.empty_label = _("None: it is the first")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        previous = data.get("previous_version")
+        chosen = data.get("organisation")
+        holder = chosen.pk if chosen else self.instance.organisation_id
+        if previous is not None and previous.organisation_id != holder:
+            self.add_error("previous_version", _("It is a dataset of another holder."))
+        return data
+
+    @property
+    def groups(self) -> list[tuple[Group, list[forms.BoundField], bool]]:
+        """Each group with its fields, and whether it stands open: where something is stated in it,
+        or is wrong."""
+        found = []
+        for group in GROUPS:
+            fields = [self[name] for name in group.names if name in self.fields]
+            is_open = not group.is_folded or any(
+                field.errors or field.value() not in (None, "", []) for field in fields
+            )
+            found.append((group, fields, is_open))
+        return found
+
+    def refuse(self, error: NotComplete) -> None:
+        """Say at each field what a public dataset may not lack; the rest above the form."""
+        for one in error.missing:
+            self.add_error(one.field if one.field in self.fields else None, one.sentence)
 
 
 def profile_form(
@@ -83,7 +193,7 @@ def only_organisations_of(form: forms.BaseForm, user: User) -> None:
     offered = Organisation.objects.where_member(user, Role.CONTRIBUTOR)
     field.queryset = offered
     field.empty_label = None
-    field.initial = offered.first()
+    field.initial = offered.first  # asked where a form has no other to start from
 
 
 class VariableForm(forms.ModelForm):
@@ -91,7 +201,7 @@ class VariableForm(forms.ModelForm):
 
     class Meta:
         model = Variable
-        fields = ("name", "label", "datatype", "unit", "code")
+        fields = ("name", "label", "datatype", "unit", "code", "description")
 
 
 class BaseVariableFormSet(forms.BaseModelFormSet):
@@ -122,14 +232,60 @@ class BaseVariableFormSet(forms.BaseModelFormSet):
             seen.add(name)
 
 
+EXTRA_VARIABLES = "variables"
+"""Prefix of the data dictionary's forms."""
+
+
+class DescriptionFileForm(forms.Form):
+    """A file from which the form of a dataset is filled in."""
+
+    file = forms.FileField(
+        label=_("File"),
+        help_text=_(
+            "A description of HealthDCAT-AP as Turtle or JSON-LD, or a data dictionary as CSV with "
+            "the columns name, label, description, type, unit, code. In UTF-8."
+        ),
+        widget=forms.ClearableFileInput(
+            attrs={"accept": ".ttl,.turtle,.n3,.jsonld,.json,.csv,.tsv,.txt"}
+        ),
+        allow_empty_file=True,
+        max_length=None,
+    )
+
+
 VariableFormSet = forms.modelformset_factory(
     Variable,
     form=VariableForm,
     formset=BaseVariableFormSet,
     extra=3,
     can_delete=True,
+    max_num=2_000,
     absolute_max=2_500,
 )
+
+
+def variable_forms(
+    dataset: Dataset | None, data: Any = None, brought: Sequence[Mapping[str, str]] = ()
+) -> BaseVariableFormSet:
+    """The lines of the data dictionary, with those that a file brought along.
+
+    A variable that is there already is shown with what the file says of it; nothing is kept until
+    the form is saved.
+    """
+    held = dataset.variables.all() if dataset else Variable.objects.none()
+    by_name = {variable.name: variable for variable in held}
+    new = []
+    for said in brought:
+        known = by_name.get(said["name"])
+        if known is None:
+            new.append(dict(said))
+            continue
+        for name, text in said.items():
+            if text:
+                setattr(known, name, text)
+    made: Any = VariableFormSet(data, queryset=held, prefix=EXTRA_VARIABLES, initial=new or None)
+    made.extra += len(new)
+    return cast("BaseVariableFormSet", made)
 
 
 class UploadForm(forms.Form):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import pgtrigger
 from django.conf import settings
@@ -18,12 +18,20 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from portal.catalogue import vocabulary
 from portal.catalogue import words as kept_words
+from portal.catalogue.changes import DatasetChange, record_change
+from portal.catalogue.description import CONSTRAINTS, Description
 from portal.jobs.models import MOVES, Job, JobQuerySet
 from portal.organisations.countries import COUNTRIES
 from portal.organisations.models import Organisation
 from portal.organisations.sharing import ShareableQuerySet
 from portal.usecase import Task, UseCase, use_cases
 from portal.websearch import web_query
+
+if TYPE_CHECKING:
+    from portal.accounts.models import User
+    from portal.catalogue.requirements import Missing
+
+__all__ = ["Dataset", "DatasetChange", "DatasetWords", "Table", "Upload", "Variable"]
 
 
 class DatasetQuerySet(ShareableQuerySet["Dataset"]):
@@ -38,8 +46,15 @@ class DatasetQuerySet(ShareableQuerySet["Dataset"]):
         query = web_query(words)
         return self if query is None else self.filter(words__document=query)
 
+    def for_line(self) -> Self:
+        """With what a line of an overview says, in one query."""
+        return self.select_related("organisation").only(
+            *("use_case", "slug", "title", "spatial", "number_of_unique_individuals"),
+            *("is_synthetic", "organisation__name"),
+        )
 
-class Dataset(models.Model):
+
+class Dataset(Description):
     """A catalogue entry. Its fields are named after HealthDCAT-AP's properties."""
 
     use_case = models.CharField(_("use case"), max_length=40)
@@ -115,7 +130,8 @@ class Dataset(models.Model):
 
     objects = DatasetQuerySet.as_manager()
 
-    class Meta:
+    class Meta(Description.Meta):
+        abstract = False
         verbose_name = _("dataset")
         verbose_name_plural = _("datasets")
         ordering = ("title", "id")
@@ -143,6 +159,7 @@ class Dataset(models.Model):
                 name="dataset_period_in_order",
                 violation_error_message=_("The period ends before it begins."),
             ),
+            *CONSTRAINTS,
         )
         triggers: ClassVar = kept_words.OF_DATASETS
 
@@ -156,6 +173,29 @@ class Dataset(models.Model):
     def declared(self) -> UseCase:
         """The use case that it belongs to."""
         return use_cases()[self.use_case]
+
+    def missing(self) -> list[Missing]:
+        """What must be stated before it is published."""
+        from portal.catalogue.requirements import missing
+
+        return missing(self)
+
+    def before_public(self) -> None:
+        """Refuse to be published while something is missing that its access level demands.
+
+        Raises
+        ------
+        NotComplete
+        """
+        from portal.catalogue.requirements import NotComplete
+
+        if lacking := self.missing():
+            raise NotComplete(lacking)
+
+    def after_public(self, *, public: bool, by: User) -> None:
+        """Keep in its history that it was published, or is no longer public."""
+        change = {"field": "is_public", "before": not public, "after": public}
+        record_change(dataset=self, fields=[change], by=by)
 
     def current_tables(self, task: Task) -> dict[str, Table]:
         """The newest reference table of each name that the dataset holds for ``task``."""
@@ -210,6 +250,12 @@ class Variable(models.Model):
     position = models.PositiveIntegerField(default=0)
     name = models.CharField(_("name"), max_length=100)
     label = models.CharField(_("label"), max_length=200, blank=True)
+    description = models.CharField(
+        _("description"),
+        max_length=500,
+        blank=True,
+        help_text=_("What the label leaves open: how and when it was measured."),
+    )
     datatype = models.CharField(
         _("type"), max_length=20, choices=vocabulary.Datatype, default=vocabulary.Datatype.NUMBER
     )
@@ -246,7 +292,8 @@ class Variable(models.Model):
 
     def mentions(self, words: str) -> bool:
         """Whether each of the words stands in its name, meaning, unit or code."""
-        text = " ".join((self.name, self.label, self.unit, self.code)).casefold()
+        told = (self.name, self.label, self.description, self.unit, self.code)
+        text = " ".join(told).casefold()
         return all(word.casefold() in text for word in words.split())
 
 

@@ -1,4 +1,4 @@
-"""What a stored table holds, column by column, as the dataset's page shows it."""
+"""What a dataset's page shows: what is stated about it, and its tables column by column."""
 
 from __future__ import annotations
 
@@ -6,15 +6,49 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.facts import Fact, in_words, label_of
 from portal.showcase.numbers import coordinate, number
 from portal.tables import Kind
 
 if TYPE_CHECKING:
-    from portal.catalogue.models import Table, Variable
+    from django.contrib.auth.models import AnonymousUser
+
+    from portal.accounts.models import User
+    from portal.catalogue.models import Dataset, Table, Variable
     from portal.tables import TableSchema
+
+STATED = (
+    "alternative",
+    "dataset_type",
+    "health_theme",
+    "population_coverage",
+    "temporal_resolution",
+    "accrual_periodicity",
+    "personal_data_categories",
+    "purpose",
+    "coding_systems",
+    "code_values",
+    "conforms_to",
+    "languages",
+)
+"""What HealthDCAT-AP adds, in the order in which the page shows it where it is stated."""
+
+LINKS = (
+    "landing_page",
+    "documentation",
+    "analytics",
+    "sample",
+    "quality_certificate",
+    "publications",
+    "sources",
+    "relations",
+)
+
+MOST_OF_A_SERIES = 20
 
 MOST_VALUES = 6
 """Categories that are listed before the rest is only counted."""
@@ -47,6 +81,63 @@ class ShownColumn:
     values: list[tuple[str, str]]
     """The commonest values and how often each occurs."""
     bars: list[Bar]
+
+
+def stated_facts(dataset: Dataset) -> list[Fact]:
+    """What HealthDCAT-AP adds to the description, where it is stated."""
+    found = [_stated(dataset, name) for name in STATED]
+    ages = (dataset.min_typical_age, dataset.max_typical_age)
+    if any(age is not None for age in ages):
+        found.insert(4, Fact("ages", _("Typical ages"), _between(*ages)))
+    if dataset.retention_start or dataset.retention_end:
+        days = [
+            date_format(day, "DATE_FORMAT") if day else None
+            for day in (dataset.retention_start, dataset.retention_end)
+        ]
+        found.append(Fact("kept", _("Kept"), _between(*days)))
+    if not dataset.has_structured_data:
+        found.append(Fact("structured", _("Structured"), _("no")))
+    return [fact for fact in found if fact.text]
+
+
+def _stated(dataset: Dataset, name: str) -> Fact:
+    field: Any = dataset._meta.get_field(name)
+    return Fact(name, label_of(field), in_words(field, getattr(dataset, name)))
+
+
+def _between(low: object | None, high: object | None) -> str:
+    if low is None:
+        return _("up to %(high)s") % {"high": high}
+    if high is None:
+        return _("from %(low)s") % {"low": low}
+    return _("%(low)s to %(high)s") % {"low": low, "high": high}
+
+
+def stated_links(dataset: Dataset) -> list[tuple[str, list[str]]]:
+    """Addresses elsewhere that tell more of the dataset, by what they are."""
+    found = []
+    for name in LINKS:
+        value = getattr(dataset, name)
+        if value:
+            field: Any = dataset._meta.get_field(name)
+            found.append((label_of(field), [value] if isinstance(value, str) else value))
+    return found
+
+
+def versions_of(dataset: Dataset, reader: User | AnonymousUser) -> dict[str, Any]:
+    """The versions beside the dataset, and the others of its series, that ``reader`` may see."""
+    visible = type(dataset).objects.visible_to(reader)
+    series = visible.none()
+    if dataset.series:
+        same = visible.filter(series=dataset.series, organisation=dataset.organisation_id)
+        series = same.exclude(pk=dataset.pk).order_by("-version_label", "-id")[:MOST_OF_A_SERIES]
+    return {
+        "previous": visible.filter(pk=dataset.previous_version_id).first()
+        if dataset.previous_version_id
+        else None,
+        "next": list(visible.filter(previous_version=dataset).order_by("id")[:MOST_OF_A_SERIES]),
+        "series": list(series),
+    }
 
 
 def shown_columns(

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.utils.translation import gettext as _
 
 from portal import store
-from portal.catalogue import actions
+from portal.catalogue import actions, reminders
 from portal.catalogue.models import Upload
 from portal.celery import app
 from portal.jobs import shutdown
@@ -57,6 +57,12 @@ def run_upload(pk: int) -> None:
                   "the tables of the dataset again, the one that is referred to first."),
                 str(error),
             ) from error  # fmt: skip
+
+
+@app.task(name="portal.catalogue.remind")
+def remind() -> None:
+    """Remind people of descriptions that have become old; each is told once."""
+    reminders.remind()
 
 
 def _hand_back(upload: Upload) -> None:

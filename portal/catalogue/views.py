@@ -17,24 +17,38 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from portal.accounts.people import signed_in
 from portal.catalogue import actions
 from portal.catalogue.completeness import completeness, for_completeness
+from portal.catalogue.dcat.answers import negotiated, wanted_format
+from portal.catalogue.dcat.export import address_of, publications_on
+from portal.catalogue.dcat.importing import Imported, NotReadable, read_file
+from portal.catalogue.dcat.views import alternates, dataset_answer
 from portal.catalogue.facets import RELEVANCE, dataset_facets, sorts_for
 from portal.catalogue.forms import (
+    EXTRA_VARIABLES,
+    BaseVariableFormSet,
     DatasetForm,
+    DescriptionFileForm,
     UploadForm,
-    VariableFormSet,
     profile_form,
+    variable_forms,
 )
 from portal.catalogue.models import Dataset, Upload, Variable
-from portal.catalogue.presentation import kind_words, shown_columns
+from portal.catalogue.presentation import (
+    kind_words,
+    shown_columns,
+    stated_facts,
+    stated_links,
+    versions_of,
+)
 from portal.catalogue.profiles import profile_of
+from portal.catalogue.requirements import NotComplete
 from portal.catalogue.searching import ranked, with_variables_found
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
 from portal.facets import filtered
 from portal.htmx import wants_fragment
-from portal.organisations.acting import acting_for
+from portal.organisations.acting import acting_for, may_contribute
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.roles import Verb
 from portal.organisations.share_page import share_page
 from portal.organisations.sharing import shared_with, verbs_allowed
 from portal.pagination import fetched, page_of, sort_of, words_of
@@ -42,9 +56,6 @@ from portal.registry.models import ModelVersion
 from portal.showcase.structured import dataset_data
 from portal.tables import Problem, TableSchema
 from portal.usecase import Task, UseCase
-
-EXTRA_VARIABLES = "variables"
-"""Prefix of the data dictionary's forms."""
 
 
 @require_GET
@@ -72,8 +83,7 @@ def dataset_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpR
         "words": words,
         "sort": sort,
         "sorts": [(key, label) for key, (label, _order) in sorts.items()],
-        "may_add": use_case is not None
-        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+        "may_add": use_case is not None and may_contribute(request),
     }
     templates = "catalogue/dataset_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
@@ -92,6 +102,8 @@ def _dataset(request: HttpRequest, use_case: UseCase, slug: str, verb: Verb = Ve
 def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
     """What is in a dataset, who may use it, and where it was used."""
     dataset = _dataset(request, use_case, slug)
+    if dataset.is_public and (written := wanted_format(request)):
+        return negotiated(dataset_answer(request, dataset, written))
     evaluations = (
         Evaluation.objects.visible_to(request.user).filter(dataset=dataset).for_list()[:10]
     )
@@ -106,7 +118,6 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
     }
     if wants_fragment(request):  # as somebody types into the search of the data dictionary
         return render(request, use_case.templates("catalogue/_dictionary.html"), dictionary)
-    dataset.has_dictionary = bool(variables)  # type: ignore[attr-defined]
     allowed = verbs_allowed(request.user, dataset)
     # A model that its developer shares with the holder alone is not told to others.
     shown = ModelVersion.objects.all()
@@ -131,10 +142,16 @@ def dataset_detail(request: HttpRequest, use_case: UseCase, slug: str) -> HttpRe
         "structured": dataset_data(dataset, request.build_absolute_uri)
         if dataset.is_public
         else None,
+        "alternates": alternates(address_of(dataset).rstrip("/")) if dataset.is_public else [],
+        "access_body": Organisation.objects.access_body_of(dataset.organisation.country),
+        "facts": stated_facts(dataset),
+        "links": stated_links(dataset),
+        "versions": versions_of(dataset, request.user),
+        "publications": publications_on([dataset]).get(dataset.pk, []),
         "uploads": dataset.uploads.exclude(status="succeeded").select_related("created_by")[:5],
         **dictionary,
     }
-    return render(request, use_case.templates("catalogue/dataset_detail.html"), context)
+    return negotiated(render(request, use_case.templates("catalogue/dataset_detail.html"), context))
 
 
 def _holding(
@@ -164,21 +181,26 @@ def _holding(
 def dataset_create(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     """Add a dataset."""
     user = signed_in(request)
-    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+    if not may_contribute(request):
         raise PermissionDenied
-    form = DatasetForm(request.POST or None, user=user, initial=acting_for(request))
+    form = DatasetForm(
+        request.POST or None, user=user, use_case=use_case, initial=acting_for(request)
+    )
     profile = profile_form(use_case, None, request.POST or None)
-    if request.method == "POST" and form.is_valid() and (not profile or profile.is_valid()):
+    # Who comes from a file has a data dictionary to look through.
+    sent = request.POST if f"{EXTRA_VARIABLES}-TOTAL_FORMS" in request.POST else None
+    variables = variable_forms(None, sent) if sent else None
+    if request.method == "POST" and _all_valid(form, profile, variables):
         dataset = actions.create_dataset(
             use_case=use_case,
             profile=profile.cleaned_data if profile else None,
+            variables=_kept(variables) if variables else None,
             by=user,
             **form.cleaned_data,
         )
         messages.success(request, _("The dataset is in the catalogue. Now upload its tables."))
         return redirect(dataset)
-    context = {"use_case": use_case, "section": "datasets", "form": form, "profile": profile}
-    return render(request, use_case.templates("catalogue/dataset_form.html"), context)
+    return _form_page(request, use_case, None, form, profile, variables)
 
 
 @login_required
@@ -187,27 +209,49 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
     """Change a dataset's metadata and data dictionary."""
     user = signed_in(request)
     dataset = _dataset(request, use_case, slug, Verb.CHANGE)
-    form = DatasetForm(request.POST or None, instance=dataset, user=user)
+    form = DatasetForm(request.POST or None, instance=dataset, user=user, use_case=use_case)
     profile = profile_form(use_case, dataset, request.POST or None)
-    variables = VariableFormSet(
-        request.POST or None, queryset=dataset.variables.all(), prefix=EXTRA_VARIABLES
-    )
-    valid = [form.is_valid(), variables.is_valid(), not profile or profile.is_valid()]
-    if request.method == "POST" and all(valid):
-        actions.update_dataset(
-            dataset=dataset,
-            profile=profile.cleaned_data if profile else None,
-            by=user,
-            **form.cleaned_data,
-        )
-        kept = [
-            line.instance
-            for line in variables.forms
-            if line.cleaned_data.get("name") and not line.cleaned_data.get("DELETE")
-        ]
-        actions.replace_variables(dataset=dataset, variables=kept, by=user)
-        messages.success(request, _("Saved."))
-        return redirect(dataset)
+    variables = variable_forms(dataset, request.POST or None)
+    if request.method == "POST" and _all_valid(form, profile, variables):
+        try:
+            actions.update_dataset(
+                dataset=dataset,
+                profile=profile.cleaned_data if profile else None,
+                variables=_kept(variables),
+                by=user,
+                **form.cleaned_data,
+            )
+        except NotComplete as error:
+            form.refuse(error)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect(dataset)
+    return _form_page(request, use_case, dataset, form, profile, variables)
+
+
+def _all_valid(*forms: Any) -> bool:
+    """Whether each of ``forms`` that is there is valid; all are asked, so that all say why."""
+    valid = [form.is_valid() for form in forms if form]
+    return all(valid)
+
+
+def _kept(variables: BaseVariableFormSet) -> list[Variable]:
+    return [
+        line.instance
+        for line in variables.forms
+        if line.cleaned_data.get("name") and not line.cleaned_data.get("DELETE")
+    ]
+
+
+def _form_page(
+    request: HttpRequest,
+    use_case: UseCase,
+    dataset: Dataset | None,
+    form: DatasetForm,
+    profile: Any,
+    variables: BaseVariableFormSet | None,
+    imported: Imported | None = None,
+) -> HttpResponse:
     context = {
         "use_case": use_case,
         "section": "datasets",
@@ -215,8 +259,42 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
         "form": form,
         "profile": profile,
         "variables": variables,
+        "imported": imported,
     }
     return render(request, use_case.templates("catalogue/dataset_form.html"), context)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def dataset_import(request: HttpRequest, use_case: UseCase, slug: str = "") -> HttpResponse:
+    """Fill in the form of a new dataset, or of one that is there, from a file.
+
+    Nothing is saved: the form is looked through and sent by the person.
+    """
+    user = signed_in(request)
+    dataset = _dataset(request, use_case, slug, Verb.CHANGE) if slug else None
+    if not may_contribute(request):
+        raise PermissionDenied
+    form = DescriptionFileForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            imported = read_file(form.cleaned_data["file"])
+        except NotReadable as error:
+            form.add_error("file", str(error))
+        else:
+            messages.info(request, imported.sentence)
+            initial = {} if dataset else acting_for(request)
+            filled = DatasetForm(
+                instance=dataset,
+                user=user,
+                use_case=use_case,
+                initial={**initial, **imported.fields},
+            )
+            variables = variable_forms(dataset, brought=imported.variables)
+            profile = profile_form(use_case, dataset)
+            return _form_page(request, use_case, dataset, filled, profile, variables, imported)
+    context = {"use_case": use_case, "section": "datasets", "dataset": dataset, "form": form}
+    return render(request, use_case.templates("catalogue/dataset_import.html"), context)
 
 
 @login_required
@@ -224,7 +302,28 @@ def dataset_edit(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResp
 def dataset_share(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
     """Share a dataset with an organisation, the consortium, or everybody."""
     dataset = _dataset(request, use_case, slug, Verb.SHARE)
-    return share_page(request, dataset, use_case=use_case, section="datasets")
+    try:
+        return share_page(request, dataset, use_case=use_case, section="datasets")
+    except NotComplete:
+        messages.error(
+            request, _("It is not public yet: something that must be stated is missing.")
+        )
+        return redirect(f"{request.path}#public-title")
+
+
+@login_required
+@require_GET
+def dataset_changes(request: HttpRequest, use_case: UseCase, slug: str) -> HttpResponse:
+    """What was changed in a description, field by field, for who may change it."""
+    dataset = _dataset(request, use_case, slug, Verb.CHANGE)
+    changes = dataset.changes.select_related("person", "dataset")
+    context = {
+        "use_case": use_case,
+        "section": "datasets",
+        "dataset": dataset,
+        "page": page_of(request, changes),
+    }
+    return render(request, use_case.templates("catalogue/dataset_changes.html"), context)
 
 
 def _schema(use_case: UseCase, task: str, table: str) -> tuple[Task, TableSchema]:

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class AccessRights(models.TextChoices):
@@ -63,3 +64,200 @@ class Datatype(models.TextChoices):
     NUMBER = "number", _("number")
     BOOLEAN = "boolean", _("yes or no")
     DATE = "date", _("date")
+
+
+class DatasetType(models.TextChoices):
+    """EU authority table "dataset type": those that health data can be."""
+
+    STATISTICAL = "STATISTICAL", _("Statistical data")
+    SYNTHETIC_DATA = "SYNTHETIC_DATA", _("Synthetic data")
+    TEST_DATA = "TEST_DATA", _("Test data")
+    GEOSPATIAL = "GEOSPATIAL", _("Geospatial data")
+    HVD = "HVD", _("High-value dataset")
+    DIRECTORY = "DIRECTORY", _("Directory")
+    CODE_LIST = "CODE_LIST", _("Code list")
+    TAXONOMY = "TAXONOMY", _("Taxonomy")
+    ONTOLOGY = "ONTOLOGY", _("Ontology")
+
+
+class HealthTheme(models.TextChoices):
+    """HealthDCAT-AP authority table "health theme"."""
+
+    NONCOMMUNICABLE_DISEASES = "NONCOMMUNICABLE_DISEASES", _("Non-communicable diseases")
+    CANCER_DISEASE = "CANCER_DISEASE", _("Cancer")
+    RESPIRATORY_DISEASES = "RESPIRATORY_DISEASES", _("Respiratory diseases")
+    MENTAL_HEALTH = "MENTAL_HEALTH", _("Mental health")
+    SENSORY_HEALTH = "SENSORY_HEALTH", _("Sight, hearing and other senses")
+    REPRODUCTIVE_HEALTH = "REPRODUCTIVE_HEALTH", _("Reproductive health")
+    LIFECOURSE_HEALTH = "LIFECOURSE_HEALTH", _("Health over the course of life")
+    NUTRITION_SECURITY = "NUTRITION_SECURITY", _("Nutrition and food safety")
+    BLOOD_INFECTIONS = "BLOOD_INFECTIONS", _("Blood-borne infections")
+    ENTERIC_INFECTIONS = "ENTERIC_INFECTIONS", _("Enteric infections")
+    VECTOR_DISEASES = "VECTOR_DISEASES", _("Vector-borne diseases")
+    TROPICAL_DISEASES = "TROPICAL_DISEASES", _("Tropical diseases")
+    IMMUNIZATION_DISEASES = (
+        "IMMUNIZATION_DISEASES",
+        _("Immunisation, and diseases that it prevents"),
+    )
+    ANTIMICROBIAL_CONTROL = "ANTIMICROBIAL_CONTROL", _("Antimicrobial resistance")
+    HEALTH_SYSTEMS = "HEALTH_SYSTEMS", _("Health systems")
+    HEALTH_PRODUCTS = "HEALTH_PRODUCTS", _("Medicines and other health products")
+    EMERGENCY_SETTINGS = "EMERGENCY_SETTINGS", _("Emergencies")
+    INJURY_PREVENTION = "INJURY_PREVENTION", _("Injuries and their prevention")
+    ENVIRONMENTAL_HEALTH = "ENVIRONMENTAL_HEALTH", _("Environmental health")
+    CLIMATE_HEALTH = "CLIMATE_HEALTH", _("Climate and health")
+
+
+class CodingSystem(models.TextChoices):
+    """HealthDCAT-AP authority table "coding system"; proper names are the same everywhere."""
+
+    ICD_10 = "ICD-10", "ICD-10"
+    ICD_10_NAT = "ICD-10-NAT", _("ICD-10, a national version")
+    ICD_11 = "ICD-11", "ICD-11"
+    ICD_9_CM = "ICD-9-CM", "ICD-9-CM"
+    ICD_O = "ICD-O", "ICD-O"
+    SNOMED_CT = "SNOMED-CT", "SNOMED CT"
+    LOINC = "LOINC", "LOINC"
+    NPU = "NPU", "NPU"
+    UCUM = "UCUM", "UCUM"
+    ATC = "ATC", "ATC"
+    RXNORM = "RXNORM", "RxNorm"
+    WHODRUG = "WHODRUG", "WHODrug"
+    EMA_SPOR = "EMA-SPOR", "EMA SPOR"
+    EDQM = "EDQM", "EDQM"
+    MEDDRA = "MEDDRA", "MedDRA"
+    EMDN = "EMDN", "EMDN"
+    GMDN = "GMDN", "GMDN"
+    DICOM_CT = "DICOM-CT", _("DICOM controlled terminology")
+    ICPC_2 = "ICPC-2", "ICPC-2"
+    ICPC_3 = "ICPC-3", "ICPC-3"
+    ICF = "ICF", "ICF"
+    ICHI = "ICHI", "ICHI"
+    OPS = "OPS", "OPS"
+    PROC_CODES_NAT = "PROC-CODES-NAT", _("National codes of procedures")
+    ORPHACODE = "ORPHACODE", "ORPHAcode"
+    ORDO = "ORDO", "ORDO"
+    HPO = "HPO", "HPO"
+    HGNC = "HGNC", "HGNC"
+    NCIT = "NCIT", "NCI Thesaurus"
+    MESH = "MESH", "MeSH"
+    UMLS = "UMLS", "UMLS"
+    OHDSI_VOCAB = "OHDSI-VOCAB", _("OHDSI standardised vocabularies")
+
+
+class Standard(models.TextChoices):
+    """HealthDCAT-AP authority table "standard"."""
+
+    OMOP_CDM = "OMOP-CDM", "OMOP CDM"
+    FHIR = "FHIR", "HL7 FHIR"
+    HL7 = "HL7", "HL7"
+    CDA = "CDA", "HL7 CDA"
+    DICOM = "DICOM", "DICOM"
+    OPENEHR = "OPENEHR", "openEHR"
+    ISO_13606_1 = "ISO-13606-1", "ISO 13606-1"
+    ISO_13940 = "ISO-13940", "ISO 13940"
+    CDISC_SDTM = "CDISC-SDTM", "CDISC SDTM"
+    MIABIS = "MIABIS", "MIABIS"
+    BEACON = "BEACON", "Beacon"
+    IDMP = "IDMP", "IDMP"
+    MEDDRA = "MEDDRA", "MedDRA"
+    PHIRI = "PHIRI", "PHIRI"
+    ECRIN_CRMDR = "ECRIN-CRMDR", "ECRIN CRMDR"
+    INSPIRE = "INSPIRE", "INSPIRE"
+    FAIRSHARING = "FAIRSHARING", _("Another standard, listed by FAIRsharing")
+    INFORMATION_MODEL = "INFORMATION-MODEL", _("Another information model")
+    TERMINOLOGY = "TERMINOLOGY-ONTOLOGY-STANDARD", _("Another terminology or ontology")
+    MESSAGING = "MESSAGING-STANDARD", _("Another standard of messages")
+    DOCUMENT_FORMAT = "DOCUMENT-FORMAT", _("Another document format")
+
+
+class Frequency(models.TextChoices):
+    """EU authority table "frequency": how often data are added."""
+
+    CONT = "CONT", _("Continuously")
+    DAILY = "DAILY", _("Daily")
+    WEEKLY = "WEEKLY", _("Weekly")
+    BIWEEKLY = "BIWEEKLY", _("Every two weeks")
+    MONTHLY = "MONTHLY", _("Monthly")
+    BIMONTHLY = "BIMONTHLY", _("Every two months")
+    QUARTERLY = "QUARTERLY", _("Quarterly")
+    ANNUAL_2 = "ANNUAL_2", _("Twice a year")
+    ANNUAL = "ANNUAL", _("Yearly")
+    BIENNIAL = "BIENNIAL", _("Every two years")
+    TRIENNIAL = "TRIENNIAL", _("Every three years")
+    AS_NEEDED = "AS_NEEDED", _("As needed")
+    IRREG = "IRREG", _("Irregularly")
+    NOT_PLANNED = "NOT_PLANNED", _("Not planned")
+    NEVER = "NEVER", _("Never: the data are complete")
+    OTHER = "OTHER", _("Otherwise")
+
+
+class TemporalResolution(models.TextChoices):
+    """How far apart two points in time can be told (xsd:duration)."""
+
+    SECOND = "PT1S", _("A second")
+    MINUTE = "PT1M", _("A minute")
+    HOUR = "PT1H", _("An hour")
+    DAY = "P1D", _("A day")
+    WEEK = "P7D", _("A week")
+    MONTH = "P1M", _("A month")
+    YEAR = "P1Y", _("A year")
+
+
+class PersonalDataCategory(models.TextChoices):
+    """Categories of personal data, from the Data Privacy Vocabulary's extension for them."""
+
+    AGE = "Age", _("Age")
+    BIRTH_DATE = "BirthDate", _("Date of birth")
+    GENDER = "Gender", _("Sex or gender")
+    ETHNICITY = "Ethnicity", _("Ethnicity")
+    HEALTH = "Health", _("Health")
+    HEALTH_HISTORY = "HealthHistory", _("History of diseases")
+    HEALTH_RECORD = "HealthRecord", _("Health records")
+    FAMILY_HEALTH_HISTORY = "FamilyHealthHistory", _("Diseases in the family")
+    MENTAL_HEALTH = "MentalHealth", pgettext_lazy("personal data", "Mental health")
+    PHYSICAL_HEALTH = "PhysicalHealth", _("Physical health")
+    PRESCRIPTION = "Prescription", _("Prescriptions")
+    DISABILITY = "Disability", _("Disability")
+    BLOOD_TYPE = "BloodType", _("Blood type")
+    GENETIC = "Genetic", _("Genetic data")
+    BIOMETRIC = "Biometric", _("Biometric data")
+    HEIGHT = "Height", _("Height")
+    WEIGHT = "Weight", _("Weight")
+    COUNTRY = "Country", pgettext_lazy("personal data", "Country")
+    LOCATION = "Location", _("Location")
+    EDUCATION = "Education", _("Education")
+    PROFESSION = "Profession", _("Profession")
+    INCOME = "Income", _("Income")
+    MARITAL_STATUS = "MaritalStatus", _("Marital status")
+
+
+class Language(models.TextChoices):
+    """EU authority table "language": the official languages of the Union and its neighbours."""
+
+    ENG = "ENG", _("English")
+    FRA = "FRA", _("French")
+    DEU = "DEU", _("German")
+    DAN = "DAN", _("Danish")
+    NLD = "NLD", _("Dutch")
+    SPA = "SPA", _("Spanish")
+    ITA = "ITA", _("Italian")
+    POL = "POL", _("Polish")
+    POR = "POR", _("Portuguese")
+    SWE = "SWE", _("Swedish")
+    FIN = "FIN", _("Finnish")
+    NOR = "NOR", _("Norwegian")
+    ISL = "ISL", _("Icelandic")
+    BUL = "BUL", _("Bulgarian")
+    CES = "CES", _("Czech")
+    ELL = "ELL", _("Greek")
+    EST = "EST", _("Estonian")
+    GLE = "GLE", _("Irish")
+    HRV = "HRV", _("Croatian")
+    HUN = "HUN", _("Hungarian")
+    LAV = "LAV", _("Latvian")
+    LIT = "LIT", _("Lithuanian")
+    MLT = "MLT", _("Maltese")
+    RON = "RON", _("Romanian")
+    SLK = "SLK", _("Slovak")
+    SLV = "SLV", _("Slovenian")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,16 @@ from portal.catalogue.actions import (
 )
 from portal.catalogue.models import Dataset, Variable
 from portal.catalogue.tasks import run_upload
-from portal.catalogue.vocabulary import AccessRights, Datatype, LegalBasis, PersonalData
+from portal.catalogue.vocabulary import (
+    AccessRights,
+    DatasetType,
+    Datatype,
+    Frequency,
+    Language,
+    LegalBasis,
+    PersonalData,
+    TemporalResolution,
+)
 from portal.demo import showings
 from portal.demo.cohorts import SEED
 from portal.demo.entries import SYNTHETIC, Content, DatasetEntry, Showing
@@ -28,9 +38,24 @@ from portal.demo.registry import versions_of
 from portal.jobs.models import Status
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
-from portal.organisations.sharing import share
+from portal.organisations.sharing import set_public, share
 from portal.registry.models import ModelVersion
 from portal.usecase import Task, use_cases
+
+EVERYWHERE = {
+    "dataset_type": DatasetType.SYNTHETIC_DATA,
+    "languages": [Language.ENG],
+    "accrual_periodicity": Frequency.NEVER,
+    "temporal_resolution": TemporalResolution.DAY,
+    "purpose": (
+        "To show how models are evaluated on data of several countries; nothing about real people "
+        "follows from it."
+    ),
+    "retention_start": date(2026, 1, 1),
+    "retention_end": date(2036, 12, 31),
+    "version_label": "1.0",
+}
+"""What is said of every dataset of the demonstration."""
 
 
 def load_dataset(which: tuple[str, int]) -> None:
@@ -82,9 +107,12 @@ def _create(entry: DatasetEntry, content: Content, organisation: Organisation, b
             "correlations and rates are set to orders of magnitude of published cohorts."
         ),
         is_synthetic=True,
+        **{**EVERYWHERE, **entry.about},
     )
     replace_variables(dataset=dataset, variables=_dictionary(entry, content, dataset), by=by)
     share(obj=dataset, verbs=[Verb.VIEW], organisation=None, by=by)
+    if not entry.waits:  # one in each use case is not for everybody
+        set_public(obj=dataset, public=True, by=by)
     return dataset
 
 

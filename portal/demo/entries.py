@@ -53,6 +53,8 @@ class DatasetEntry:
     """Of the columns that the schemas do not describe."""
     make: Callable[[int], Content]
     """What the site holds, by the seed of the random numbers."""
+    about: Mapping[str, Any]
+    """What HealthDCAT-AP knows of it beyond that: fields of the dataset."""
     waits: bool = False
     """Whether its evaluation is left to the visitor."""
     is_refused: bool = False

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from portal.catalogue.vocabulary import HealthCategory
+from portal.catalogue.vocabulary import CodingSystem, HealthCategory, HealthTheme
 from portal.demo import remote_monitoring
 from portal.demo.entries import Content, DatasetEntry, ModelEntry, Showing, VersionEntry
 from portal.demo.remote_monitoring import DEATH, RECOVERY, THRESHOLD
@@ -93,6 +93,16 @@ def _dataset(country: str) -> DatasetEntry:
         generator="portal/demo/remote_monitoring.py",
         dictionary=_COLUMNS,
         make=partial(content, country),
+        about={
+            "health_theme": [HealthTheme.NONCOMMUNICABLE_DISEASES, HealthTheme.HEALTH_PRODUCTS],
+            "coding_systems": [CodingSystem.ICD_10, CodingSystem.EMDN],
+            "code_values": ["I50"],
+            "min_typical_age": 40,
+            "max_typical_age": 95,
+            "population_coverage": (
+                "Simulated adults with heart failure and an implanted device that reports daily."
+            ),
+        },
         waits=country == _WAITING,
     )
 

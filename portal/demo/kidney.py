@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from portal.catalogue.vocabulary import HealthCategory
+from portal.catalogue.vocabulary import CodingSystem, HealthCategory, HealthTheme
 from portal.demo import cohorts, kidney_follow_up
 from portal.demo import kidney_failure_risk_equation as equation
 from portal.demo.entries import Content, DatasetEntry, ModelEntry, Showing, VersionEntry
@@ -90,6 +90,17 @@ def _dataset(country: str) -> DatasetEntry:
         generator="portal/demo/cohorts.py and kidney_follow_up.py",
         dictionary=DICTIONARY,
         make=partial(content, country),
+        about={
+            "health_theme": [HealthTheme.NONCOMMUNICABLE_DISEASES],
+            "coding_systems": [CodingSystem.ICD_10, CodingSystem.LOINC],
+            "code_values": ["N18.3", "N18.4", "N18.5"],
+            "min_typical_age": 18,
+            "max_typical_age": 95,
+            "population_coverage": (
+                "Simulated adults with chronic kidney disease of stages 3 to 5, as one hospital "
+                "region follows them."
+            ),
+        },
         waits=country == _WAITING,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from functools import partial
 
-from portal.catalogue.vocabulary import HealthCategory
+from portal.catalogue.vocabulary import CodingSystem, HealthCategory, HealthTheme
 from portal.demo import lung_scans, mammograms
 from portal.demo.entries import Content, DatasetEntry, ModelEntry, Showing, VersionEntry
 
@@ -147,6 +147,16 @@ def _scans(country: str) -> DatasetEntry:
         generator="portal/demo/lung_scans.py",
         dictionary=_SCAN_COLUMNS,
         make=partial(scans_of, country),
+        about={
+            "health_theme": [HealthTheme.CANCER_DISEASE],
+            "coding_systems": [CodingSystem.ICD_10, CodingSystem.DICOM_CT],
+            "code_values": ["C78.0"],
+            "min_typical_age": 18,
+            "max_typical_age": 90,
+            "population_coverage": (
+                "Simulated adults who are or were treated for cancer, with a CT of the chest."
+            ),
+        },
         waits=country == _WAITING_SCANS,
         is_refused=bool(lung_scans.SITES[country].unmeasured),
     )
@@ -168,6 +178,14 @@ def _exams(country: str) -> DatasetEntry:
         generator="portal/demo/mammograms.py",
         dictionary=_EXAM_COLUMNS,
         make=partial(exams_of, country),
+        about={
+            "health_theme": [HealthTheme.CANCER_DISEASE],
+            "coding_systems": [CodingSystem.ICD_10, CodingSystem.DICOM_CT],
+            "code_values": ["C50", "Z12.3"],
+            "min_typical_age": 50,
+            "max_typical_age": 74,
+            "population_coverage": "Simulated women of a screening programme, without symptoms.",
+        },
         waits=country == _WAITING_EXAMS,
     )
 

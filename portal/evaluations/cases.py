@@ -47,7 +47,7 @@ def may_see_cases(user: User | AnonymousUser, evaluation: Evaluation) -> bool:
     if stored is None or not stored.cases_sha256 or evaluation.declared_task.cases is None:
         return False
     holders = Organisation.objects.where_member(user, Role.CONTRIBUTOR)
-    if holders.contains(evaluation.dataset.organisation):
+    if holders.filter(pk=evaluation.dataset.organisation_id).exists():
         return True
     return (
         evaluation.permit is not None

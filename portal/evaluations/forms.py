@@ -47,15 +47,17 @@ class SubmissionForm(forms.Form):
         self.task = task
         self.protocol: Protocol | None = None
         only_organisations_of(self, user)
-        self.fields["model_version"].queryset = (  # type: ignore[attr-defined]
+        versions = (
             ModelVersion.objects.evaluable_by(user)
             .filter(model__use_case=use_case.slug, model__task=task.slug)
             .select_related("model")
             .order_by("model__name", "-created_at")
         )
-        self.fields["dataset"].queryset = (  # type: ignore[attr-defined]
-            usable_by(user, Dataset.objects.of(use_case)).order_by("title")
-        )
+        datasets = usable_by(user, Dataset.objects.of(use_case)).order_by("title")
+        if not self.is_bound:  # nothing is chosen yet: of hundreds, the names alone are shown
+            versions, datasets = versions.only("version", "model__name"), datasets.only("title")
+        self.fields["model_version"].queryset = versions  # type: ignore[attr-defined]
+        self.fields["dataset"].queryset = datasets  # type: ignore[attr-defined]
         self.fields.update(protocol_fields(task.protocol))
 
     @property

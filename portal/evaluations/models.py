@@ -17,7 +17,12 @@ from portal.catalogue.models import Dataset, Table
 from portal.jobs.models import MOVES, Job, JobQuerySet, Status
 from portal.organisations.models import Organisation
 from portal.organisations.roles import Verb
-from portal.organisations.sharing import ShareableQuerySet, may
+from portal.organisations.sharing import (
+    ShareableQuerySet,
+    groups_of,
+    groups_of_the_consortium,
+    may,
+)
 from portal.registry.models import Model, ModelVersion
 from portal.result import Result
 from portal.triggers import any_changed
@@ -100,54 +105,28 @@ class Drawing(models.Model):
         )
 
 
-NOT_LISTED = (
-    *("failure_detail", "protocol", "token", "worker", "lease_expires_at", "woken_at"),
-    *("stored_result__fingerprint", "stored_result__content", "stored_result__created_at"),
-    *(
-        f"dataset__{name}"
-        for name in (
-            "description",
-            "keyword",
-            "access_rights",
-            "health_category",
-            "temporal_start",
-            "temporal_end",
-            "contact_name",
-            "contact_email",
-            "personal_data",
-            "legal_basis",
-            "provenance",
-            "issued",
-            "modified",
-        )
-    ),
-    *(
-        f"model_version__{name}"
-        for name in (
-            "artefact_facts",
-            "inputs",
-            "intended_purpose",
-            "population",
-            "output",
-            "horizon",
-            "out_of_scope",
-            "training_data",
-            "limitations",
-            "licence",
-            "mdr_class",
-            "mdr_rule",
-            "ce_status",
-            "udi_di",
-        )
-    ),
-    *("model_version__model__description", "model_version__model__document"),
-    *(
-        f"{organisation}__{name}"
-        for organisation in ("organisation", "dataset__organisation")
-        for name in ("description", "description_fr", "description_da", "website")
-    ),
+NAMED = (
+    *("reference", "use_case", "dataset__title"),
+    *("model_version__version", "model_version__model__name"),
 )
-"""What no row of a list shows: a hundred columns of six tables cost more than finding them."""
+"""What an evaluation is called, and where it is."""
+
+LISTED = (
+    *NAMED,
+    *("task", "status", "stage", "fraction", "failure", "created_at", "finished_at"),
+    *("organisation__name", "dataset__is_synthetic", "model_version__created_at"),
+    *("model_version__model__slug", "model_version__model__use_case", "stored_result__summary"),
+)
+"""What a row of a list shows: of five tables with a hundred columns, few."""
+
+SHOWN = (
+    *LISTED,
+    *("attempts", "started_at", "protocol", "fingerprint", "study", "permit"),
+    *("submitted_by__full_name", "submitted_by__email", "dataset__slug", "dataset__use_case"),
+    *("dataset__organisation", "stored_result__content", "stored_result__sha256"),
+    "stored_result__cases_sha256",
+)
+"""What an evaluation's own page shows."""
 
 
 class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluation"]):  # type: ignore[override]
@@ -162,26 +141,16 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
         Whoever may see the results of the dataset and those of the model sees what was found with
         the two, whoever asked; not before it was found, and nothing of a study.
         """
-        return self._seen_or_open(
-            self.keys_allowing(user, Verb.VIEW),
-            Dataset.objects.keys_allowing(user, Verb.RESULTS),
-            Model.objects.keys_allowing(user, Verb.RESULTS),
-        )
+        return self._seen_or_open(groups_of(user))
 
     def in_the_consortium(self) -> Self:
         """Those that everyone in the consortium sees, by either way."""
-        return self._seen_or_open(
-            self.keys_allowing_the_consortium(Verb.VIEW),
-            Dataset.objects.keys_allowing_the_consortium(Verb.RESULTS),
-            Model.objects.keys_allowing_the_consortium(Verb.RESULTS),
-        )
+        return self._seen_or_open(groups_of_the_consortium())
 
-    def _seen_or_open(
-        self,
-        seen: models.QuerySet[Any, Any],
-        datasets: models.QuerySet[Any, Any],
-        registered: models.QuerySet[Any, Any],
-    ) -> Self:
+    def _seen_or_open(self, groups: models.QuerySet[Any, Any]) -> Self:
+        seen = self.keys_granted(Verb.VIEW, groups)
+        datasets = Dataset.objects.keys_granted(Verb.RESULTS, groups)
+        registered = Model.objects.keys_granted(Verb.RESULTS, groups)
         versions = ModelVersion.objects.filter(model__in=registered).order_by()
         return self.filter(
             models.Exists(seen.filter(content_object=models.OuterRef("pk")))
@@ -214,11 +183,21 @@ class EvaluationQuerySet(ShareableQuerySet["Evaluation"], JobQuerySet["Evaluatio
             study=evaluation.study,
         ).exclude(status__in=(Status.FAILED, Status.CANCELLED))
 
+    def for_naming(self) -> Self:
+        """With what a link to it says, in one query."""
+        return self.select_related("dataset", "model_version__model").only(*NAMED)
+
     def for_list(self) -> Self:
         """With what a row of a list shows, in one query."""
         return self.select_related(
-            "organisation", "dataset__organisation", "model_version__model", "stored_result"
-        ).defer(*NOT_LISTED)
+            "organisation", "dataset", "model_version__model", "stored_result"
+        ).only(*LISTED)
+
+    def for_page(self) -> Self:
+        """With what its own page shows, in one query."""
+        return self.select_related(
+            "organisation", "submitted_by", "dataset", "model_version__model", "stored_result"
+        ).only(*SHOWN)
 
 
 class Evaluation(Job):

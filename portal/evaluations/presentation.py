@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.utils.safestring import mark_safe
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, get_supported_language_variant, gettext
 
 from portal.evaluations.drawing import draw_figures, drawing_version
@@ -15,7 +16,7 @@ from portal.evaluations.protocols import as_text, field_name
 from portal.figures import Forest, forest
 from portal.result import Estimate, Note, Result
 from portal.showcase.explorer import Explored, explored
-from portal.showcase.numbers import count, formatted, number
+from portal.showcase.numbers import count, formatted, interval, measured, number
 from portal.usecase import Figure, Finding, Measure, Protocol, Task, package_of
 
 if TYPE_CHECKING:
@@ -193,25 +194,54 @@ def listed(evaluation: Evaluation) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class EstimateRow:
-    """A line of the table of all estimates."""
+    """A line of the table of all estimates, in words."""
 
-    measure: Measure
-    estimate: Estimate
+    label: str
     at: str
     group: str
+    value: str
+    """Empty where there is none."""
+    interval: str
+    unavailable: str
+    method: str
+
+    def html(self) -> SafeString:
+        """Its row of the table: made here, as a page has hundreds and templates take their time."""
+        if self.value:
+            value = f'<td class="n">{escape(self.value)}</td>'
+            value += f'<td class="n nowrap">{escape(self.interval)}</td>'
+        else:
+            value = f'<td colspan="2">{escape(self.unavailable)}</td>'
+        return SafeString(
+            f"""<tr>
+          <th scope="row">{escape(self.label)}</th>
+          <td>{escape(self.at)}</td>
+          <td>{escape(self.group)}</td>
+          {value}
+          <td>{escape(self.method)}</td>
+        </tr>"""
+        )
 
 
 def estimate_rows(task: Task, result: Result) -> list[EstimateRow]:
     """Every estimate of the result, in its own order: everyone first, then the subgroups."""
+    measures = {measure.key: (measure, gettext(measure.label)) for measure in task.measures}
     return [
-        EstimateRow(
-            task.measure(estimate.measure),
-            estimate,
-            taken_at(task, estimate.at),
-            f"{estimate.subgroup.column}: {estimate.subgroup.value}" if estimate.subgroup else "",
-        )
-        for estimate in result.estimates
+        _estimate_row(task, estimate, *measures[estimate.measure]) for estimate in result.estimates
     ]
+
+
+def _estimate_row(task: Task, estimate: Estimate, measure: Measure, label: str) -> EstimateRow:
+    group = estimate.subgroup
+    return EstimateRow(
+        label=label,
+        at=taken_at(task, estimate.at),
+        group=f"{group.column}: {group.value}" if group else "",
+        value="" if estimate.value is None else measured(estimate.value, measure),
+        interval=interval(estimate, measure),
+        unavailable=estimate.unavailable or "",
+        method=estimate.method,
+    )
 
 
 def taken_at(task: Task, at: Mapping[str, float] | None) -> str:

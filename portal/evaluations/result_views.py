@@ -29,14 +29,7 @@ COMPARABLE = 6
 def find_evaluation(request: HttpRequest, use_case: UseCase, reference: str) -> Evaluation:
     """The evaluation that the address names, if the person may see it; else it is a 404."""
     visible = Evaluation.objects.visible_to(request.user).of(use_case)
-    related = visible.select_related(
-        "organisation",
-        "submitted_by",
-        "dataset__organisation",
-        "model_version__model__organisation",
-        "stored_result",
-    )
-    evaluation = get_object_or_404(related, reference=reference)
+    evaluation = get_object_or_404(visible.for_page(), reference=reference)
     is_of(request, evaluation)
     return evaluation
 
@@ -87,7 +80,7 @@ def result_context(evaluation: Evaluation, request: HttpRequest) -> dict[str, An
         "sees_cases": may_see_cases(request.user, evaluation),
         "comparable": Evaluation.objects.visible_to(request.user)
         .comparable_with(evaluation)
-        .select_related("dataset", "model_version__model")[:COMPARABLE],
+        .for_naming()[:COMPARABLE],
         "estimates_count": len(result.estimates),
         "estimates_url": _address("evaluation-estimates-table", evaluation),
         "curves": [

@@ -23,9 +23,8 @@ from portal.evaluations.result_views import find_evaluation, result_context
 from portal.evaluations.timing import duration, elapsed_seconds, expected_seconds
 from portal.htmx import wants_fragment
 from portal.jobs.models import Status
-from portal.organisations.acting import acting_for
-from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.acting import acting_for, may_contribute
+from portal.organisations.roles import Verb
 from portal.organisations.sharing import may
 from portal.pagination import counted_page
 from portal.usecase import Task, UseCase
@@ -48,8 +47,7 @@ def evaluation_list(request: HttpRequest, use_case: UseCase | None = None) -> Ht
         "rows": [presentation.listed(evaluation) for evaluation in page],
         "status": status,
         "statuses": Status.choices,
-        "may_submit": use_case is not None
-        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+        "may_submit": use_case is not None and may_contribute(request),
     }
     templates = "evaluations/evaluation_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
@@ -68,7 +66,7 @@ def evaluation_submit(request: HttpRequest, use_case: UseCase, task: str) -> Htt
     """Choose a model version, a dataset and a protocol, and submit."""
     user = signed_in(request)
     found = _task(use_case, task)
-    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+    if not may_contribute(request):
         raise PermissionDenied
     asked = ("model_version", "dataset")
     chosen = {name: request.GET[name] for name in asked if name in request.GET}
@@ -144,7 +142,6 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         "section": "results",
         "evaluation": evaluation,
         "task": evaluation.declared_task,
-        "may_manage": evaluation.may_be_managed_by(request.user),
         "permit_url": permit_address(request.user, evaluation.permit),
         "sees_dataset": may(request.user, Verb.VIEW, evaluation.dataset),
         "sees_model": may(request.user, Verb.VIEW, evaluation.model_version.model),
@@ -158,6 +155,7 @@ def evaluation_detail(request: HttpRequest, use_case: UseCase, reference: str) -
         return render(request, use_case.templates("evaluations/result.html"), context)
     after = request.GET.get("after", "")
     context |= {
+        "may_manage": evaluation.may_be_managed_by(request.user),
         "log": evaluation.log.filter(pk__gt=int(after[:18]) if after.isdecimal() else 0),
         "last_line": evaluation.log.last(),
         "elapsed": duration(elapsed_seconds(evaluation)),

@@ -4,28 +4,47 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Min, Q
 from django.http import HttpRequest
 
-from portal.organisations.models import Organisation
+from portal.organisations.models import Membership, Organisation
+from portal.organisations.roles import MAY, Duty, Role
 
 SESSION_KEY = "acting_organisation"
 
 
-def acting_organisations(request: HttpRequest) -> list[Organisation]:
-    """The organisations that the person may act for, the one joined first at the start.
+def _memberships(request: HttpRequest) -> list[Membership]:
+    """The person's memberships that give a role now, the oldest first.
 
-    Asked once a request: a membership that has ended is no choice at the next one.
+    Asked once a request: one that has ended counts for nothing at the next.
     """
-    known: list[Organisation] | None = getattr(request, "_acting_organisations", None)
+    known: list[Membership] | None = getattr(request, "_memberships", None)
     if known is None:
         known = []
-        if request.user.is_authenticated:
-            joined = Min("memberships__created_at", filter=Q(memberships__user=request.user))
-            mine = Organisation.objects.where_member(request.user)
-            known = list(mine.annotate(joined=joined).order_by("joined", "pk"))
-        request._acting_organisations = known  # type: ignore[attr-defined]
+        if request.user.is_authenticated and request.user.is_active:
+            held = Membership.objects.in_force().filter(user=request.user)
+            joined = held.select_related("organisation").order_by("created_at", "organisation_id")
+            known = list(joined)
+        request._memberships = known  # type: ignore[attr-defined]
     return known
+
+
+def acting_organisations(request: HttpRequest) -> list[Organisation]:
+    """The organisations that the person may act for, the one joined first at the start."""
+    return [membership.organisation for membership in _memberships(request)]
+
+
+def where_may(request: HttpRequest, duty: Duty) -> list[Organisation]:
+    """As the query of organisations of that name, for the person who asks: no further query."""
+    return [
+        membership.organisation
+        for membership in _memberships(request)
+        if duty in MAY[Role(membership.role)]
+    ]
+
+
+def may_contribute(request: HttpRequest) -> bool:
+    """Whether the person may add datasets and models, and submit, for any organisation."""
+    return bool(where_may(request, Duty.ADD))
 
 
 def acting_organisation(request: HttpRequest) -> Organisation | None:

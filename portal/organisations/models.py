@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import pgtrigger
@@ -60,6 +61,11 @@ class OrganisationQuerySet(models.QuerySet["Organisation"]):
         """The health data access body of a country; the one that was added first."""
         bodies = self.filter(kind=Organisation.Kind.ACCESS_BODY, country=country)
         return bodies.order_by("created_at", "pk").first()
+
+    def access_bodies_of(self, countries: Iterable[str]) -> dict[str, Organisation]:
+        """:meth:`access_body_of` for each of ``countries`` that has one, in one query."""
+        bodies = self.filter(kind=Organisation.Kind.ACCESS_BODY, country__in=set(countries))
+        return {body.country: body for body in bodies.order_by("-created_at", "-pk")}
 
     def where_may(self, user: User | AnonymousUser, duty: Duty) -> Self:
         """Organisations in which ``user`` may do what the table of roles calls ``duty``."""

@@ -39,5 +39,6 @@ def share_page(request: HttpRequest, obj: Any, *, use_case: UseCase, section: st
         "shared": obj,
         "shared_with": shared_with(obj),
         "form": form,
+        "missing": [] if obj.is_public or not hasattr(obj, "missing") else obj.missing(),
     }
     return render(request, use_case.templates("organisations/share.html"), context)

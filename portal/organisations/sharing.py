@@ -55,6 +55,19 @@ def _verbs_of(obj: models.Model) -> set[Verb]:
     return {verb for verb in Verb if verb.value in known or _codename(verb, obj) in known}
 
 
+def groups_of(user: User | AnonymousUser) -> models.QuerySet[Any, Any]:
+    """The keys of the groups that ``user`` is in; nobody who may not sign in is in any."""
+    joined = get_user_model().groups.through._default_manager.values("group")
+    if not user.is_authenticated or not user.is_active:
+        return joined.none()
+    return joined.filter(user=user)
+
+
+def groups_of_the_consortium() -> models.QuerySet[Any, Any]:
+    """The keys of the groups that everyone in the consortium is in, by their role."""
+    return RoleGroup.objects.filter(organisation=None).values("group")
+
+
 class ShareableQuerySet(models.QuerySet[M]):
     """Objects that belong to an organisation and can be shared."""
 
@@ -68,17 +81,11 @@ class ShareableQuerySet(models.QuerySet[M]):
 
     def keys_allowing(self, user: User | AnonymousUser, verb: Verb) -> models.QuerySet[Any, Any]:
         """The keys of :meth:`allowing`, for another query to look among: without its own table."""
-        if not user.is_authenticated or not user.is_active:
-            return self._granted(verb, [])
-        joined = get_user_model().groups.through._default_manager.filter(user=user)
-        return self._granted(verb, joined.values("group"))
+        return self.keys_granted(verb, groups_of(user))
 
-    def keys_allowing_the_consortium(self, verb: Verb) -> models.QuerySet[Any, Any]:
-        """The keys of :meth:`allowing_the_consortium`."""
-        everybody = RoleGroup.objects.filter(organisation=None)
-        return self._granted(verb, everybody.values("group"))
-
-    def _granted(self, verb: Verb, groups: Iterable[Any]) -> models.QuerySet[Any, Any]:
+    def keys_granted(
+        self, verb: Verb, groups: models.QuerySet[Any, Any]
+    ) -> models.QuerySet[Any, Any]:
         """The keys of the objects that any of ``groups`` may ``verb``.
 
         Guardian's shortcut asks the same with joins whose size the planner guesses a thousand
@@ -105,11 +112,11 @@ class ShareableQuerySet(models.QuerySet[M]):
 
     def allowing_the_consortium(self, verb: Verb) -> Self:
         """The objects that every member of any organisation may ``verb``."""
-        return self.filter(pk__in=self.keys_allowing_the_consortium(verb))
+        return self.filter(pk__in=self.keys_granted(verb, groups_of_the_consortium()))
 
     def in_the_consortium(self) -> Self:
         """The objects that everyone in the consortium sees: what public counts count."""
-        seen = models.Q(pk__in=self.keys_allowing_the_consortium(Verb.VIEW))
+        seen = models.Q(pk__in=self.keys_granted(Verb.VIEW, groups_of_the_consortium()))
         if is_publishable(self.model):
             seen |= models.Q(is_public=True)
         return self.filter(seen)
@@ -122,7 +129,8 @@ def is_publishable(model: type[models.Model]) -> bool:
 
 def may(user: User | AnonymousUser, verb: Verb, obj: Any) -> bool:
     """Whether ``user`` may ``verb`` this one object."""
-    return type(obj).objects.allowing(user, verb).filter(pk=obj.pk).exists()
+    granted: models.QuerySet[Any] = type(obj).objects.keys_allowing(user, verb)
+    return granted.filter(content_object=obj).exists()
 
 
 def organisation_may(organisation: Organisation, verb: Verb, obj: Any) -> bool:
@@ -144,13 +152,11 @@ def organisation_may(organisation: Organisation, verb: Verb, obj: Any) -> bool:
 
 def verbs_allowed(user: User | AnonymousUser, obj: Any) -> frozenset[str]:
     """Everything that ``user`` may do with ``obj``, as the verbs' values (for pages)."""
-    if not user.is_authenticated or not user.is_active:
-        return frozenset()
-    return frozenset(
-        verb.value
-        for verb in Verb
-        if type(obj).objects.allowing(user, verb).filter(pk=obj.pk).exists()
+    verbs = {_permission(verb, type(obj)): verb.value for verb in _verbs_of(obj)}
+    granted: models.QuerySet[Any] = get_group_obj_perms_model(obj)._default_manager.filter(
+        content_object=obj, permission__in=verbs, group__in=groups_of(user)
     )
+    return frozenset(verbs[key] for key in granted.values_list("permission", flat=True))
 
 
 def _give(obj: models.Model, given: Iterable[tuple[int, Verb]]) -> None:
@@ -243,6 +249,9 @@ def share(*, obj: Any, verbs: Iterable[Verb], organisation: Organisation | None,
 def set_public(*, obj: Any, public: bool, by: User) -> None:
     """Let everybody read the object's description, signed in or not; or end that.
 
+    An object may have a word in it: its ``before_public`` refuses what is not fit to be read by
+    everybody, and ``after_public`` keeps what came of it.
+
     Raises
     ------
     PermissionError
@@ -250,9 +259,15 @@ def set_public(*, obj: Any, public: bool, by: User) -> None:
     """
     if not may(by, Verb.SHARE, obj):
         raise PermissionError("Only a manager of the owning organisation makes an object public.")
-    if not type(obj).objects.filter(pk=obj.pk, is_public=not public).update(is_public=public):
+    held = type(obj).objects.select_for_update(of=("self",)).get(pk=obj.pk)
+    if held.is_public == public:
         return
+    if public and hasattr(held, "before_public"):
+        held.before_public()
+    type(obj).objects.filter(pk=obj.pk).update(is_public=public)
     obj.is_public = public
+    if hasattr(held, "after_public"):
+        held.after_public(public=public, by=by)
     record(
         by=by,
         organisation=obj.organisation,

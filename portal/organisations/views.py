@@ -8,6 +8,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from portal.catalogue.completeness import (
+    Completeness,
+    completeness_of_all,
+    for_completeness,
+)
 from portal.catalogue.models import Dataset
 from portal.organisations.acting import act_for, acting_organisations
 from portal.organisations.forms import OrganisationFilter
@@ -70,6 +75,11 @@ def organisation_roles(request: HttpRequest) -> HttpResponse:
     return render(request, "organisations/organisation_roles.html", context)
 
 
+def _described(organisation: Organisation) -> Completeness | None:
+    """How well its datasets are described, for its members, who see each of them."""
+    return completeness_of_all(for_completeness(organisation.datasets.order_by("title", "id")))
+
+
 @require_GET
 def organisation_detail(request: HttpRequest, slug: str) -> HttpResponse:
     """What everybody may know of a partner; to its members, who they are."""
@@ -88,6 +98,7 @@ def organisation_detail(request: HttpRequest, slug: str) -> HttpResponse:
         "organisation": organisation,
         "structured": organisation_data(organisation, request.build_absolute_uri),
         "datasets": datasets[:SHOWN],
+        "described": _described(organisation) if mine else None,
         "models": models[:SHOWN],
         "is_mine": mine,
         "is_locked_out": belongs and not mine,

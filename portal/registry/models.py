@@ -48,6 +48,11 @@ class ModelQuerySet(ShareableQuerySet["Model"]):
             )
         return found
 
+    def for_line(self) -> Self:
+        """With what a line of an overview says, in one query."""
+        named = self.select_related("organisation")
+        return named.only("use_case", "slug", "name", "organisation__name")
+
 
 class Model(models.Model):
     """An AI model, whatever its version."""

@@ -14,9 +14,8 @@ from portal.accounts.people import signed_in
 from portal.evaluations.models import Evaluation, EvaluationQuerySet
 from portal.evaluations.presentation import listed
 from portal.facets import filtered
-from portal.organisations.acting import acting_for
-from portal.organisations.models import Organisation
-from portal.organisations.roles import Role, Verb
+from portal.organisations.acting import acting_for, may_contribute
+from portal.organisations.roles import Verb
 from portal.organisations.share_page import share_page
 from portal.organisations.sharing import shared_with, verbs_allowed
 from portal.pagination import fetched, page_of, sort_of, words_of
@@ -58,8 +57,7 @@ def model_list(request: HttpRequest, use_case: UseCase | None = None) -> HttpRes
         "words": words,
         "sort": sort,
         "sorts": [(key, label) for key, (label, _order) in SORTS.items()],
-        "may_add": use_case is not None
-        and Organisation.objects.where_member(request.user, Role.CONTRIBUTOR).exists(),
+        "may_add": use_case is not None and may_contribute(request),
     }
     templates = "registry/model_list.html"
     return render(request, use_case.templates(templates) if use_case else templates, context)
@@ -116,7 +114,7 @@ def model_create(request: HttpRequest, use_case: UseCase, task: str) -> HttpResp
         found = use_case.task(task)
     except LookupError as error:
         raise Http404(str(error)) from error
-    if not Organisation.objects.where_member(user, Role.CONTRIBUTOR).exists():
+    if not may_contribute(request):
         raise PermissionDenied
     form = ModelForm(request.POST or None, user=user, initial=acting_for(request))
     if request.method == "POST" and form.is_valid():

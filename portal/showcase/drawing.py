@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from django.utils.html import format_html
+from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from portal.result import Estimate
+    from portal.showcase.numbers import Interval
     from portal.usecase import Measure
 
 
@@ -74,6 +75,29 @@ def axis_of(measure: Measure, values: Iterable[float | None]) -> Axis:
     return Axis(low, high)
 
 
+def interval_bar(estimate: Interval, measure: Measure) -> SafeString:
+    """A mark with its interval on the measure's scale, and a tick at the reference value."""
+    if estimate.value is None:
+        return SafeString()
+    axis = axis_of(measure, [estimate.value, estimate.lower, estimate.upper])
+    tick = reach = ""
+    if at := axis.line(measure.reference):
+        tick = f'<line class="reference" x1="{at}" x2="{at}" y1="1" y2="15"/>'
+    if estimate.lower is not None and estimate.upper is not None:
+        width = coordinate(max(axis.share(estimate.upper) - axis.share(estimate.lower), 0.5))
+        left = axis.at(estimate.lower)
+        reach = f'<rect class="reach" x="{left}" y="5" width="{width}%" height="6" rx="3"/>'
+    return SafeString(
+        f"""<svg class="interval-bar" aria-hidden="true" focusable="false">
+  <rect class="track" x="0" y="5" width="100%" height="6" rx="3"/>
+  {tick}
+  {reach}
+  <svg x="{axis.at(estimate.value)}" width="1" height="16" overflow="visible">\
+<rect class="value" x="-2" y="0" width="4" height="16" rx="2"/></svg>
+</svg>"""
+    )
+
+
 @dataclass(frozen=True)
 class Tick:
     """A value that the axis names, and where."""
@@ -112,35 +136,64 @@ class DrawnRow:
     reference: str = ""
     """Where the line stands that all rows share."""
 
+    def html(self, unit: str) -> SafeString:
+        """Its row of the table: made here, as a page has hundreds and templates take their time.
+
+        Parameters
+        ----------
+        unit
+            What is counted: "patients"; "" leaves the count out.
+        """
+        count = plot = more = ""
+        value: str = escape(self.text)
+        if unit:
+            count = f'<td role="cell" class="n count-cell" data-unit="{escape(unit)}">'
+            count += f"{escape(self.count)}</td>"
+        if self.text:
+            plot = f'<svg aria-hidden="true" focusable="false">{self.marks()}</svg>'
+        else:
+            value = f'<span class="unavailable">{escape(self.unavailable)}</span>'
+        if self.prediction_text:
+            words = f"{_('prediction interval')} {self.prediction_text}"
+            more = f'<span class="visually-hidden">; {escape(words)}</span>'
+        return SafeString(
+            f"""<tr role="row"{' class="pooled"' if self.pooled else ""}>
+        <th role="rowheader" scope="row">{escape(self.label)}</th>
+        {count}
+        <td role="cell" class="plot-cell">{plot}</td>
+        <td role="cell" class="n value-cell">{value}{more}</td>
+      </tr>"""
+        )
+
     def marks(self) -> SafeString:
-        """Its SVG: drawn here, as a page has hundreds of them and templates take their time."""
+        """What is drawn in it, as SVG: places are percentages, which need no escaping."""
         drawn = []
-        if self.reference:
-            drawn.append(format_html(_REFERENCE, self.reference, self.reference))
+        if at := self.reference:
+            drawn.append(f'<line class="reference" x1="{at}" x2="{at}" y1="0" y2="100%"/>')
         if self.prediction_left:
-            drawn.append(format_html(_PREDICTION, self.prediction_left, self.prediction_right))
+            drawn.append(_line("prediction", self.prediction_left, self.prediction_right))
         if self.beyond_left:
-            drawn.append(_BEYOND_LEFT)
+            drawn.append(_mark("0", '<path class="arrow" d="M6-5 0 0 6 5"/>'))
         if self.beyond_right:
-            drawn.append(_BEYOND_RIGHT)
+            drawn.append(_mark("100%", '<path class="arrow" d="M-6-5 0 0-6 5"/>'))
         if self.left:
-            drawn.append(format_html(_WHISKER, self.left, self.right))
+            drawn.append(_line("whisker", self.left, self.right))
         if self.mark:
-            drawn.append(format_html(_MARK, self.mark, _DIAMOND if self.pooled else _SQUARE))
+            drawn.append(_mark(self.mark, _DIAMOND if self.pooled else _SQUARE))
         return SafeString("".join(drawn))
 
 
-_REFERENCE = '<line class="reference" x1="{}" x2="{}" y1="0" y2="100%"/>'
-_PREDICTION = '<line class="prediction" x1="{}" x2="{}" y1="50%" y2="50%"/>'
-_WHISKER = '<line class="whisker" x1="{}" x2="{}" y1="50%" y2="50%"/>'
-_MARK = '<svg x="{}" y="50%" width="1" height="1" overflow="visible">{}</svg>'
-_DIAMOND = SafeString('<path class="diamond" d="M-7 0 0-7 7 0 0 7z"/>')
-_SQUARE = SafeString('<rect class="square" x="-5" y="-5" width="10" height="10"/>')
-_ARROW = (
-    '<svg x="{}" y="50%" width="1" height="1" overflow="visible"><path class="arrow" d="{}"/></svg>'
-)
-_BEYOND_LEFT = format_html(_ARROW, "0", "M6-5 0 0 6 5")
-_BEYOND_RIGHT = format_html(_ARROW, "100%", "M-6-5 0 0-6 5")
+_DIAMOND = '<path class="diamond" d="M-7 0 0-7 7 0 0 7z"/>'
+_SQUARE = '<rect class="square" x="-5" y="-5" width="10" height="10"/>'
+
+
+def _line(kind: str, left: str, right: str) -> str:
+    return f'<line class="{kind}" x1="{left}" x2="{right}" y1="50%" y2="50%"/>'
+
+
+def _mark(at: str, shape: str) -> str:
+    """A shape that keeps its size, at a place of a drawing that is stretched."""
+    return f'<svg x="{at}" y="50%" width="1" height="1" overflow="visible">{shape}</svg>'
 
 
 def drawn_row(

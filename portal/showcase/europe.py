@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 MAP = """
@@ -54,6 +57,11 @@ NAMES = {
 }
 
 
+SIZE, GAP = 36, 4
+"""Of a square, and between two."""
+STEP = SIZE + GAP
+
+
 @dataclass(frozen=True)
 class Tile:
     """A country's square."""
@@ -63,6 +71,18 @@ class Tile:
     column: int
     row: int
 
+    def html(self, names: str) -> SafeString:
+        """Its square, with the names that show on hover; drawn here, as a map has dozens."""
+        x, y = self.column * STEP, self.row * STEP
+        title = f"{_(self.name)}: {names}" if names else _(self.name)
+        return SafeString(
+            f"""<g{' class="on"' if names else ""}>
+      <title>{escape(title)}</title>
+      <rect x="{x}" y="{y}" width="{SIZE}" height="{SIZE}" rx="4"/>
+      <text x="{x + SIZE // 2}" y="{y + SIZE // 2}">{self.code}</text>
+    </g>"""
+        )
+
 
 TILES = tuple(
     Tile(code, NAMES[code], column, row)
@@ -70,5 +90,5 @@ TILES = tuple(
     for column, code in enumerate(line.split())
     if code != "."
 )
-COLUMNS = 1 + max(tile.column for tile in TILES)
-ROWS = 1 + max(tile.row for tile in TILES)
+WIDTH = STEP * (1 + max(tile.column for tile in TILES)) - GAP
+HEIGHT = STEP * (1 + max(tile.row for tile in TILES)) - GAP

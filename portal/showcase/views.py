@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, QuerySet
+from django.db.models import Count, QuerySet, Value
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_safe
@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_safe
 from portal.catalogue.models import Dataset
 from portal.evaluations.models import Evaluation
 from portal.evaluations.presentation import listed
+from portal.organisations.acting import may_contribute
 from portal.organisations.models import Organisation
-from portal.organisations.roles import Role
 from portal.registry.models import Model
 from portal.showcase.design import SCHEMES, SPECIMENS, icons, samples, tokens
 from portal.showcase.models import HomeFigure, News
@@ -33,10 +33,15 @@ def _counts(shown: Iterable[UseCase]) -> dict[str, dict[str, int]]:
         "publications": Publication.objects.all(),
     }
     counts = {slug: dict.fromkeys(kinds, 0) for slug in slugs}
-    for kind, rows in kinds.items():
-        of_each = rows.filter(use_case__in=slugs).order_by().values_list("use_case")
-        for slug, number in of_each.annotate(number=Count("pk")):
-            counts[slug][kind] = number
+    first, *rest = (
+        rows.filter(use_case__in=slugs)
+        .order_by()
+        .values("use_case")
+        .annotate(kind=Value(kind), number=Count("pk"))
+        for kind, rows in kinds.items()
+    )
+    for row in first.union(*rest, all=True):
+        counts[row["use_case"]][row["kind"]] = row["number"]
     return counts
 
 
@@ -91,6 +96,7 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
     evaluations = Evaluation.objects.visible_to(request.user).of(use_case).succeeded()
     datasets = Dataset.objects.visible_to(request.user).of(use_case)
     holders = Organisation.objects.filter(pk__in=datasets.values("organisation"))
+    holders = holders.only("name", "country")
     publications = list(Publication.objects.of(use_case).newest()[:4])
     keys = list(evaluations.values_list("pk", flat=True)[:5])
     rows = Evaluation.objects.for_list().filter(pk__in=keys)  # joins are made for these alone
@@ -104,15 +110,10 @@ def use_case_overview(request: HttpRequest, use_case: UseCase) -> HttpResponse:
         **_newest_answer(shown),
         "holders": sorted(holders, key=lambda holder: (holder.country_name, holder.name)),
         "places": _places(holders),
-        "datasets": datasets.select_related("organisation").defer("description")[:6],
-        "models": Model.objects.visible_to(request.user)
-        .of(use_case)
-        .select_related("organisation")
-        .defer("description", "document")[:6],
+        "datasets": datasets.for_line()[:6],
+        "models": Model.objects.visible_to(request.user).of(use_case).for_line()[:6],
         "rows": [listed(evaluation) for evaluation in rows],
-        "may_contribute": Organisation.objects.where_member(
-            request.user, Role.CONTRIBUTOR
-        ).exists(),
+        "may_contribute": may_contribute(request),
         "counts": _counts([use_case])[use_case.slug],
     }
     return render(request, use_case.templates("showcase/use_case_overview.html"), context)

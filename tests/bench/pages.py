@@ -165,6 +165,7 @@ def measured(patients: int, count: int) -> list[Row]:
     from django.db import connection
     from django.test import Client
 
+    from portal.pagination import PER_PAGE
     from tests import factories
 
     by = factories.a_person(factories.an_organisation())
@@ -189,7 +190,7 @@ def measured(patients: int, count: int) -> list[Row]:
             page_row(f"{name}, {rows} evaluations", client, address, LIST_TARGET)
             for name, address in (
                 ("Results", "/results/"),
-                ("Results, last page", f"/ckd/results/?page={count}"),
+                ("Results, last page", f"/ckd/results/?page={-(-count // PER_PAGE)}"),
                 ("Overview of a use case", "/ckd/"),
                 ("Datasets", "/ckd/datasets/"),
                 ("Models", "/ckd/models/"),

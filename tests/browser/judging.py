@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 Scheme = Literal["light", "dark"]
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-OF_COLOURS = ["color-contrast", "link-in-text-block"]
-"""What can differ between the schemes; the structure of a page is the same in both."""
-WIDTHS = (1280, 375, 320)
+SCHEMES: tuple[Scheme, Scheme] = ("light", "dark")
+LARGE, PHONES = 1280, (375, 320)
+WIDTHS = (LARGE, *PHONES)
 SHIFT = 0.01
 """Less than an eye sees; a page that moves what is read by a line has ten times as much."""
-AXE = Axe()
+AXE = """async (options) => (await axe.run(options)).violations.flatMap(
+  (rule) => rule.nodes.map((node) => `${rule.id} at ${node.target}`))"""
 BASICS = """
 () => new Promise((done) => {
   const found = [];
@@ -45,17 +46,18 @@ BASICS = """
 """
 
 
-def violations(page: Page, rules: list[str] | None = None) -> list[str]:
-    """What axe finds against WCAG 2.0 to 2.2, levels A and AA, or against ``rules`` alone."""
-    only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
+def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.0 to 2.2, levels A and AA, on the page as it is now."""
+    if not page.evaluate("() => 'axe' in window"):  # once a page, whatever is asked of it
+        page.evaluate(AXE_SCRIPT)
     options = {
         "resultTypes": ["violations"],
         "preload": False,  # it writes styles into the page, which the policy forbids
-        "runOnly": only,
-        "rules": {} if rules else {"target-size": {"enabled": True}},
+        "runOnly": {"type": "tag", "values": TAGS},
+        "rules": {"target-size": {"enabled": True}},
     }
-    found = AXE.run(page, options=options).response["violations"]
-    return [f"{rule['id']} at {node['target']}" for rule in found for node in rule["nodes"]]
+    found: list[str] = page.evaluate(AXE, options)
+    return found
 
 
 def basics(page: Page, *, may_move: bool = False) -> list[str]:
@@ -88,23 +90,64 @@ def complaints(page: Page, scheme: Scheme = "light") -> list[str]:
     return sideways(page) + violations(page)
 
 
-def judged(page: Page, *, may_move: bool = False) -> list[str]:
-    """What is wrong with the page that was just opened, at each width and in both schemes."""
-    found = basics(page, may_move=may_move) + sideways(page)
-    found += [f"light: {one}" for one in violations(page)]
-    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    page.evaluate("document.getAnimations().forEach((one) => one.cancel())")  # colours that fade
-    found += [f"dark: {one}" for one in violations(page, OF_COLOURS)]
+def judged(page: Page, *, may_move: bool = False, turn: int = 0) -> list[str]:
+    """What is wrong with the page that was just opened, at each width and in both schemes.
+
+    axe looks at it in one scheme on a large screen and in the other on the smallest phone: in the
+    light and in the dark where ``turn`` is even, the other way round where it is odd. So what
+    stands on many pages is seen in all four ways.
+    """
+    found = basics(page, may_move=may_move)
+    for scheme, widths in zip(SCHEMES[:: -1 if turn % 2 else 1], ([LARGE], PHONES), strict=True):
+        found += sideways(page, widths)
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        # Colours that fade
+        page.evaluate("document.getAnimations().forEach((one) => one.cancel())")
+        found += [f"{scheme}, {widths[-1]} pixels: {one}" for one in violations(page)]
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     return found
 
 
+UNSCRIPTED = """(fewest) => {
+  const faults = [];
+  const shown = (element) => element.checkVisibility({visibilityProperty: true});
+  const offered = (element) => shown(element) && !element.closest(".specimen");
+  const main = document.querySelector("main");
+  const text = main ? main.innerText.trim() : "";
+  if (text.length < fewest) faults.push(`the main part says only “${text}”`);
+  if (![...document.querySelectorAll("h1")].some(shown)) faults.push("no heading is seen");
+  for (const figure of document.querySelectorAll("figure:has(.plot)")) {
+    const numbers = [...figure.querySelectorAll("table, .disclosure a[href]")].some(shown);
+    if (!numbers) faults.push(`no numbers in ${figure.id}`);
+    if (shown(figure.querySelector(".plot"))) faults.push(`an empty chart in ${figure.id}`);
+  }
+  for (const button of document.querySelectorAll("button[type=button]")) {
+    if (offered(button)) faults.push(`nothing happens at “${button.innerText.trim()}”`);
+  }
+  for (const opener of document.querySelectorAll("[data-dialog]")) {
+    const works = opener.matches("form [type=submit]") || opener.getAttribute("href");
+    if (offered(opener) && !works) faults.push(`nothing opens at “${opener.innerText.trim()}”`);
+  }
+  return faults;
+}"""
+"""What a page lacks whose scripts do not run; the design system's specimens have none to do."""
+
+
+def unscripted(page: Page, fewest: int = 40) -> list[str]:
+    """What is wrong with the page that was just opened where no script runs.
+
+    Its main part says something, in ``fewest`` letters at least.
+    """
+    found: list[str] = page.evaluate(UNSCRIPTED, fewest)
+    return found
+
+
 def visit(page: Page, found: dict[str, str]) -> dict[str, list[str]]:
-    """What is wrong with each page; every other one is looked at in the dark."""
+    """What is wrong with each page."""
     wrong = {}
-    for number, (name, address) in enumerate(found.items()):
+    for turn, (name, address) in enumerate(found.items()):
+        page.set_viewport_size({"width": LARGE, "height": 800})
         page.goto(address)
-        problems = basics(page) + complaints(page, "dark" if number % 2 else "light")
-        if problems:
+        if problems := judged(page, turn=turn):
             wrong[name] = problems
     return wrong

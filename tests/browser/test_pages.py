@@ -90,7 +90,7 @@ def published(by: User) -> dict[str, str]:
         publication = publish_study(study=study, by=partners.coordinator)
         found[name] = publication.get_absolute_url()
     add_notice(publication=publication, kind="retraction", text="Wrong.", by=partners.coordinator)
-    dataset = factories.a_dataset(by)
+    dataset = factories.complete(factories.a_dataset(by))
     set_public(obj=dataset, public=True, by=by)
     return found | {"public dataset": dataset.get_absolute_url()}
 

@@ -1,4 +1,7 @@
-"""With JavaScript off: every form works by a plain POST, and each chart shows its numbers."""
+"""With JavaScript off: every form works by a plain POST, and each chart shows its numbers.
+
+That every page reads without scripts is seen by test_walk.py, which has them all at hand.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
-from django.urls import reverse
 from playwright.sync_api import Browser, Page, expect
 
 from portal.evaluations.models import Evaluation
 from portal.organisations.models import Invitation
-from portal.organisations.roles import ConsortiumRole, Role
+from portal.organisations.roles import Role
 from tests import factories
 from tests.browser.test_main_job import sign_in
-from tests.routes import routes
-from tests.tenants import a_tenant, fill
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -139,81 +138,3 @@ def test_a_result_shows_its_numbers_where_no_script_draws_them(
     page.locator("form[data-explorer]").get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile("threshold=0.4"))
     expect(flagged).not_to_have_text(before)
-
-
-FAULTS = """() => {
-  const faults = [];
-  const shown = (element) => element.checkVisibility({visibilityProperty: true});
-  const main = document.querySelector("main");
-  const text = main ? main.innerText.trim() : "";
-  if (text.length < 40) faults.push(`the main part says only “${text}”`);
-  if (![...document.querySelectorAll("h1")].some(shown)) faults.push("no heading is seen");
-  for (const figure of document.querySelectorAll("figure:has(.plot)")) {
-    const numbers = [...figure.querySelectorAll("table, .disclosure a[href]")].some(shown);
-    if (!numbers) faults.push(`no numbers in ${figure.id}`);
-    if (shown(figure.querySelector(".plot"))) faults.push(`an empty chart in ${figure.id}`);
-  }
-  for (const button of document.querySelectorAll("button[type=button]")) {
-    if (shown(button)) faults.push(`nothing happens at “${button.innerText.trim()}”`);
-  }
-  for (const opener of document.querySelectorAll("[data-dialog]")) {
-    const works = opener.matches("form [type=submit]") || opener.getAttribute("href");
-    if (shown(opener) && !works) faults.push(`nothing opens at “${opener.innerText.trim()}”`);
-  }
-  return faults;
-}"""
-"""What a page lacks whose scripts do not run."""
-
-FEWEST_PAGES = 65
-"""Fewer, and some were overlooked. Those that ask for a second factor are not among them."""
-
-
-def is_page(answer: Any) -> bool:
-    """Not a file, not data, and no part of a page that a script fetches."""
-    return (
-        answer.status_code == 200
-        and answer["Content-Type"].startswith("text/html")
-        and answer.content.lstrip().lower().startswith(b"<!doctype")
-    )
-
-
-def test_every_page_reads_without_scripts(page: Page, media: Path, live_server: Any) -> None:
-    tenant = a_tenant("osmium")
-    fill(tenant, publishes=True)
-    people = {
-        "manager": tenant.manager,
-        "lead": tenant.lead,
-        "administrator": factories.a_person(is_staff=True, is_superuser=True),
-        "auditor": factories.appointed(ConsortiumRole.AUDITOR),
-        "anonymous": None,
-    }
-    tenant.fills["news"] = [{"slug": factories.a_news_item().slug}]
-    left = [route for route in routes() if route.name != "design"]  # which shows what scripts do
-    faults: dict[str, list[str]] = {}
-    visited = []
-    for kind, person in people.items():
-        client = Client()
-        if person is not None:
-            client.force_login(person)
-        page.context.clear_cookies()
-        page.context.add_cookies(
-            [
-                {"name": name, "value": cookie.value, "url": live_server.url}
-                for name, cookie in client.cookies.items()
-            ]
-        )
-        for route in list(left):
-            for about in tenant.of(route):
-                address = reverse(route.name, kwargs=about)
-                answer = client.get(address)
-                if answer.status_code not in (200, 405):
-                    continue
-                left.remove(route)
-                if is_page(answer):
-                    page.goto(address)
-                    visited.append(route.name)
-                    if found := page.evaluate(FAULTS):
-                        faults[f"{address}, {kind}"] = found
-                break
-    assert faults == {}
-    assert len(visited) >= FEWEST_PAGES, visited

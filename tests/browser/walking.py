@@ -122,7 +122,10 @@ def of_the_site(tenant: Tenant) -> Iterator[tuple[str, str]]:
     """The names and addresses of every route but the administration's, with all it can be about."""
     for route in routes():
         for about in tenant.of(route):
-            yield route.name, reverse(route.name, kwargs=about)
+            address = reverse(route.name, kwargs=about)
+            if route.name == "comparison-detail":
+                address += f"?results={','.join(tenant.compared)}"
+            yield route.name, address
 
 
 def of_the_administration() -> Iterator[tuple[str, str]]:

@@ -166,6 +166,12 @@ GET: dict[str, dict[str, Any]] = {
     "dataset-create": ADD,
     "dataset-detail": SEE,
     "dataset-edit": CHANGE,
+    "dataset-changes": CHANGE,
+    "dataset-import": ADD,
+    "dataset-fill-in": CHANGE,
+    "dataset-graph": dict.fromkeys(EVERYONE, MISSING),  # of what is public alone
+    "catalogue": dict.fromkeys(EVERYONE, AWAY),  # to the list, where no format is asked for
+    "catalogue-graph": EVERYONE,
     "dataset-share": SHARE,
     "table-upload": CHANGE,
     "upload-detail": UPLOADS,
@@ -251,6 +257,9 @@ POST: dict[str, dict[str, Any]] = {
     "dataset-create": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
     | {"lead": DONE, "named contributor": DONE, "named manager": DONE},
     "dataset-edit": REFUSED,
+    "dataset-import": ADD | dict.fromkeys(["outsider", "contributor", "manager"], DONE)
+    | {"lead": DONE, "named contributor": DONE, "named manager": DONE},
+    "dataset-fill-in": REFUSED,
     "dataset-share": REFUSED | {"contributor": FORBIDDEN, "lead": FORBIDDEN},
     "table-upload": REFUSED,
     "upload-cancel": UPLOADS | {"contributor": DONE, "lead": DONE, "manager": DONE},
@@ -358,7 +367,7 @@ def test_every_route_is_in_the_matrix() -> None:
     assert set(POST) <= set(GET)
 
 
-READ_AS_DATA = ("healthz", "news-feed", "robots", "sitemap")
+READ_AS_DATA = ("catalogue-graph", "healthz", "news-feed", "robots", "sitemap")
 """What answers with other than a page and is no file of anybody's data."""
 
 

@@ -287,6 +287,11 @@ def test_the_admin_shows_no_value_of_a_patient(
         "Evaluation",
         "Upload",
         "Comparison",
+        # Where each stands, and nothing of what they say
+        "Application",
+        "Review",
+        "Permit",
+        "Notification",
         "News",
         "Milestone",
         "HomeFigure",

@@ -22,7 +22,7 @@ SHOWN = 8
 @register.inclusion_tag("audit/_history.html", takes_context=True)
 def history(context: dict[str, Any], obj: Model) -> dict[str, Any]:
     """What was done to ``obj`` of late; nothing for whom it does not concern."""
-    if not may_read_history(context["user"], obj):
+    if not may_read_history(context["request"], obj):
         return {"is_shown": False}
     newest = list(history_of(obj)[: SHOWN + 1])
     return {

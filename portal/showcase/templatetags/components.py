@@ -15,7 +15,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.template.base import NodeList
 from django.template.loader_tags import BlockNode
 from django.templatetags.static import static
-from django.utils.formats import date_format
+from django.utils.dates import MONTHS
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.timezone import localtime
@@ -23,8 +23,8 @@ from django.utils.translation import get_language, gettext_noop
 from django.utils.translation import gettext as _
 
 from portal.result import Pooled
-from portal.showcase.drawing import Axis, DrawnRow, axis_of, drawn_row, tick_marks
-from portal.showcase.europe import COLUMNS, ROWS, TILES
+from portal.showcase.drawing import Axis, DrawnRow, drawn_row, interval_bar, tick_marks
+from portal.showcase.europe import HEIGHT, TILES, WIDTH
 from portal.showcase.languages import Version, alternates, canonical, versions_of
 from portal.showcase.models import Milestone
 from portal.showcase.numbers import coordinate, count, interval, measured, number, percent
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from portal.figures import Forest
     from portal.result import Estimate
     from portal.showcase.explorer import Explored
-    from portal.showcase.numbers import Interval
     from portal.usecase import Measure
 
 register = template.Library()
@@ -50,9 +49,11 @@ register.filter("count", count)
 register.filter("measured", measured)
 register.filter("interval", interval)
 register.filter("coordinate", coordinate)
+register.simple_tag(interval_bar)
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """An icon of ``static/img/icons.svg``; decoration, so a word must stand beside it."""
     return format_html(
@@ -96,7 +97,7 @@ def moment(at: datetime) -> SafeString:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(),
-        date_format(local, "j F Y, H:i T"),
+        f"{local.day} {MONTHS[local.month]} {local:%Y, %H:%M %Z}",
         naturaltime(at),
     )
 
@@ -151,24 +152,6 @@ def nearby_pages(page: Page) -> Iterator[int | str]:
     return page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1)
 
 
-@register.inclusion_tag("components/_interval_bar.html")
-def interval_bar(estimate: Interval, measure: Measure) -> dict[str, str]:
-    """A mark with its interval on the measure's scale, and a tick at the reference value."""
-    if estimate.value is None:
-        return {"value": ""}
-    axis = axis_of(measure, [estimate.value, estimate.lower, estimate.upper])
-    width = ""
-    if estimate.lower is not None and estimate.upper is not None:
-        reach = axis.share(estimate.upper) - axis.share(estimate.lower)
-        width = f"{coordinate(max(reach, 0.5))}%"
-    return {
-        "value": axis.at(estimate.value),
-        "left": axis.at(estimate.lower),
-        "width": width,
-        "reference": axis.line(measure.reference),
-    }
-
-
 @register.inclusion_tag("components/_forest.html")
 def forest_plot(
     forest: Forest,
@@ -207,7 +190,7 @@ def forest_plot(
     if forest.pooled is not None:
         rows.append(drawn(_("Pooled over sites"), "", forest.pooled))
     return {
-        "rows": rows,
+        "rows": [row.html(count_head.lower()) for row in rows],
         "ticks": tick_marks(axis, measure),
         "name_head": name_head or _("Site"),
         "count_head": count_head,
@@ -225,26 +208,12 @@ def tile_map(places: Mapping[str, Iterable[str]]) -> dict[str, Any]:
     places
         ISO 3166-1 country code (Greece is "GR") -> names to show on hover, its partners.
     """
-    size, gap = 36, 4
     named = {code: ", ".join(names) for code, names in places.items()}
-    tiles = [
-        {
-            "code": tile.code,
-            "name": _(tile.name),
-            "x": tile.column * (size + gap),
-            "y": tile.row * (size + gap),
-            "middle": tile.column * (size + gap) + size // 2,
-            "centre": tile.row * (size + gap) + size // 2,
-            "names": named.get(tile.code, ""),
-        }
-        for tile in TILES
-    ]
     return {
-        "tiles": tiles,
-        "size": size,
-        "width": COLUMNS * (size + gap) - gap,
-        "height": ROWS * (size + gap) - gap,
-        "countries": sum(1 for tile in tiles if tile["names"]),
+        "tiles": [tile.html(named.get(tile.code, "")) for tile in TILES],
+        "width": WIDTH,
+        "height": HEIGHT,
+        "countries": sum(1 for tile in TILES if named.get(tile.code)),
     }
 
 

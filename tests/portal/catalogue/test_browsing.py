@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from django.db import connection
+from django.contrib.postgres.fields import ArrayField
+from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from portal.catalogue.completeness import completeness
-from portal.catalogue.models import Variable
+from portal.catalogue import requirements
+from portal.catalogue.completeness import completeness, completeness_of_all
+from portal.catalogue.models import Dataset, Variable
 from portal.facets import Filtered
 from portal.organisations import sharing
 from portal.organisations.roles import Verb
@@ -187,22 +189,21 @@ def test_the_list_has_as_many_queries_however_many_facets_are_chosen(person, ima
 
 
 def test_completeness_says_what_is_missing(person) -> None:
-    bare = factories.a_dataset(person)
+    level = {"access_rights": "NON_PUBLIC"}
+    bare = factories.a_dataset(person, **level)
     found = completeness(bare)
-    assert found.percent == 0
-    assert {"Provenance", "Data dictionary", "eGFR", "Median follow-up"} <= set(found.missing)
+    assert {"Provenance", "Data dictionary"} <= set(found.mandatory.missing)
+    assert {"eGFR", "Median follow-up", "Health themes"} <= set(found.recommended.missing)
+    assert found.missing == found.mandatory.missing + found.recommended.missing
+
+    publishable = completeness(factories.complete(factories.a_dataset(person)))
+    assert publishable.mandatory.percent == 100
+    assert publishable.recommended.missing
 
     full = factories.a_dataset(
         person,
-        keyword=["kidney"],
-        temporal_start="2020-01-01",
-        temporal_end="2021-01-01",
-        number_of_records=1,
-        number_of_unique_individuals=1,
-        contact_name="Office",
-        contact_email="office@example.org",
-        legal_basis="research",
-        provenance="A registry.",
+        **level,
+        **fully_described(),
         profile={
             "egfr": (15, 60),
             "albuminuria": False,
@@ -213,9 +214,35 @@ def test_completeness_says_what_is_missing(person) -> None:
     )
     assert completeness(full).missing == ["Data dictionary"]
     assert completeness(full).percent < 100
-    Variable.objects.create(dataset=full, name="age")
+    line = Variable.objects.create(dataset=full, name="age")
+    assert completeness(full).missing == ["Labels of the variables"]
+    line.label = "Age"
+    line.save()
     assert completeness(full).percent == 100
     assert "100% described" in browse(person).content.decode()
+    whole = completeness_of_all([bare, full])
+    assert whole.mandatory.missing == [bare.title]
+    assert whole.filled == completeness(bare).filled + completeness(full).filled
+
+
+def fully_described() -> dict[str, object]:
+    """Something for each field that is mandatory or recommended."""
+    names = {*requirements.NON_PUBLIC, *requirements.RECOMMENDED}
+    values: dict[str, object] = {}
+    for name in {*names, *requirements.RECOMMENDED_NON_PUBLIC} - {"spatial"}:
+        field = Dataset._meta.get_field(name)
+        if isinstance(field, ArrayField):
+            first = field.base_field.choices
+            values[name] = [first[0][0] if first else "https://example.org/"]
+        elif isinstance(field, models.DateField):
+            values[name] = "2020-01-01"
+        elif isinstance(field, models.IntegerField):
+            values[name] = 1
+        elif isinstance(field, models.URLField):
+            values[name] = "https://example.org/"
+        else:
+            values[name] = field.choices[0][0] if field.choices else "office@example.org"
+    return values
 
 
 def test_what_does_not_apply_is_not_missing(person) -> None:

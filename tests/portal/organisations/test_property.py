@@ -124,6 +124,8 @@ def build(facts: Facts, cast: Cast) -> tuple[list[User], dict[str, Any], Evaluat
             sharing.share(obj=objects[name], verbs=verbs, organisation=organisation, by=by)
     for name in facts.public:
         by = hands[facts.owners[name]]
+        if name == "dataset":
+            factories.complete(dataset)
         sharing.set_public(obj=objects[name], public=True, by=by)
     asker = facts.owners["dataset"]
     asked_by = hands[asker]

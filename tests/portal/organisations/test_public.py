@@ -41,7 +41,8 @@ def version(developer: User, holder: User) -> ModelVersion:
 
 @pytest.fixture
 def dataset(holder: User, version: ModelVersion) -> Dataset:
-    return factories.a_ready_dataset(holder, version, title="Kidney cohort")
+    dataset = factories.a_ready_dataset(holder, version, title="Kidney cohort")
+    return factories.complete(dataset)
 
 
 @pytest.fixture

@@ -86,5 +86,5 @@ def test_the_pages_show_every_task_measure_and_role() -> None:
         str(label): (str(lower), len(more)) for label, lower, more in help_page.context["roles"]
     }
     assert len(told) == len(MAY)
-    assert told["Manager"] == ("Contributor", 3)
+    assert told["Manager"] == ("Contributor", 4)
     assert told["Viewer"][0] == ""

@@ -60,7 +60,7 @@ def test_the_sitemap_holds_every_public_page_in_every_language_and_each_answers(
     study = studies.a_finished_study(partners)
     publication = publish_study(study=study, by=partners.coordinator)
     public, private = partners.datasets
-    set_public(obj=public, public=True, by=partners.holders[0])
+    set_public(obj=factories.complete(public), public=True, by=partners.holders[0])
     found = sitemap()
     wanted = [publication, public, public.organisation]
     for language in LANGUAGES:
@@ -117,7 +117,7 @@ def test_a_page_that_is_not_there_has_no_address_of_its_own(db: None) -> None:
 def test_what_a_holder_writes_cannot_leave_the_data_block(db: None, media: Path) -> None:
     person = factories.a_person(factories.an_organisation(), Role.MANAGER)
     dataset = factories.a_dataset(person, title="</script><script>alert(1)</script> & “more”")
-    set_public(obj=dataset, public=True, by=person)
+    set_public(obj=factories.complete(dataset), public=True, by=person)
     page = Client().get(dataset.get_absolute_url()).content.decode()
     assert "<script>alert" not in page
     (data,) = structured(page)

@@ -1,0 +1,1 @@
+"""HealthDCAT-AP: datasets as graphs that other catalogues read, and the way back."""
