@@ -114,11 +114,11 @@ class Filtered:
     """The address without any choice."""
 
 
-def chosen_values(request: HttpRequest, facets: Iterable[Facet]) -> dict[str, list[str]]:
+def chosen_values(query: QueryDict, facets: Iterable[Facet]) -> dict[str, list[str]]:
     """The values that the address asks for; what a facet cannot have is left out."""
     chosen = {}
     for facet in facets:
-        asked = dict.fromkeys(request.GET.getlist(facet.key)[:MOST_CHOSEN])
+        asked = dict.fromkeys(query.getlist(facet.key)[:MOST_CHOSEN])
         values = [
             value[:100]
             for value in asked
@@ -131,7 +131,7 @@ def chosen_values(request: HttpRequest, facets: Iterable[Facet]) -> dict[str, li
 
 def filtered(request: HttpRequest, rows: QuerySet[Any], facets: Sequence[Facet]) -> Filtered:
     """``rows`` as the address filters them, with every facet's values and counts."""
-    chosen = chosen_values(request, facets)
+    chosen = chosen_values(request.GET, facets)
     counts, total = count(rows, facets, chosen)
     shown = [
         shown_facet(facet, counts.get(facet.key, {}), chosen.get(facet.key, [])) for facet in facets
@@ -142,15 +142,27 @@ def filtered(request: HttpRequest, rows: QuerySet[Any], facets: Sequence[Facet])
         for option in (*facet.options, *facet.more)
         if option.is_chosen
     ]
-    for facet in facets:
-        if facet.key in chosen:
-            rows = rows.filter(facet.condition(chosen[facet.key]))
+    rows = _narrowed(rows, facets, chosen)
     kept = request.GET.copy()
     for name in [*chosen, "page"]:
         kept.pop(name, None)
     return Filtered(
         rows, [facet for facet in shown if facet.options], chips, total, f"?{kept.urlencode()}"
     )
+
+
+def narrowed(query: QueryDict, rows: QuerySet[Any], facets: Sequence[Facet]) -> QuerySet[Any]:
+    """``rows`` as ``query`` filters them, without any counts."""
+    return _narrowed(rows, facets, chosen_values(query, facets))
+
+
+def _narrowed(
+    rows: QuerySet[Any], facets: Iterable[Facet], chosen: Mapping[str, Sequence[str]]
+) -> QuerySet[Any]:
+    for facet in facets:
+        if facet.key in chosen:
+            rows = rows.filter(facet.condition(chosen[facet.key]))
+    return rows
 
 
 def shown_facet(facet: Facet, counts: Mapping[str, int], chosen: Sequence[str]) -> ShownFacet:

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.postgres.search import SearchQuery
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, QuerySet, Window
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 PER_PAGE = 20
 LANGUAGE = "simple"
@@ -81,7 +81,12 @@ def sort_of(request: HttpRequest, sorts: Collection[str]) -> str:
 
 def words_of(request: HttpRequest, name: str = "q") -> str:
     """The words that the address asks for: no more than a person types, no NUL (PostgreSQL)."""
-    asked = request.GET.get(name, "").replace("\x00", " ")[:200]
+    return words_in(request.GET, name)
+
+
+def words_in(query: QueryDict, name: str = "q") -> str:
+    """The words of :func:`words_of`, in what an address asks for."""
+    asked = query.get(name, "").replace("\x00", " ")[:200]
     return " ".join(asked.split()[:MOST_WORDS])
 
 

@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "portal.organisations",
     "portal.registry",
     "portal.catalogue",
+    "portal.searches",
     "portal.access",
     "portal.evaluations",
     "portal.comparisons",
@@ -317,6 +318,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TIMEZONE = "UTC"
 JOB_SWEEP_SECONDS = environment.number("JOB_SWEEP_SECONDS", default=10)
+SEARCH_LOOK_SECONDS = 5 * 60
+"""How often some of the saved searches are looked at for what is new."""
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "portal.jobs.sweep",
@@ -347,6 +350,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "portal.notifications.sweep_notifications",
         "schedule": JOB_SWEEP_SECONDS,
         "options": {"expires": JOB_SWEEP_SECONDS},
+    },
+    "look-for-new": {
+        "task": "portal.searches.look_for_new",
+        "schedule": SEARCH_LOOK_SECONDS,
+        "options": {"expires": SEARCH_LOOK_SECONDS},
     },
 }
 JOB_LEASE_SECONDS = environment.number("JOB_LEASE_SECONDS", default=30)

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from portal import my_work
+from portal.catalogue import matrix_views
 from portal.catalogue import views as catalogue
 from portal.catalogue.dcat import views as dcat
 from portal.converters import GraphConverter, UseCaseConverter, VersionConverter
@@ -57,11 +58,13 @@ urlpatterns = [
         path("help/measures/", help_pages.help_measures, name="help-measures"),
         path("published/", studies.publication_list, name="publication-list"),
         path("datasets/", catalogue.dataset_list, name="all-dataset-list"),
+        path("datasets/variables/", matrix_views.variable_matrix, name="variable-matrix"),
         path("models/", registry.model_list, name="all-model-list"),
         path("results/", evaluations.evaluation_list, name="all-evaluation-list"),
         path("my-work/", my_work.my_work, name="my-work"),
         path("access/", include("portal.access.urls")),
         path("account/notifications/", include("portal.notifications.urls")),
+        path("account/searches/", include("portal.searches.urls")),
         path("account/", include("portal.accounts.urls")),
         path("organisations/", include("portal.organisations.urls")),
         path("audit/", include("portal.audit.urls")),

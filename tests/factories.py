@@ -15,6 +15,7 @@ import polars as pl
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db.models import F
+from django.http import QueryDict
 
 from portal import store
 from portal.accounts.models import User
@@ -34,6 +35,8 @@ from portal.organisations.models import Appointment, Organisation
 from portal.organisations.roles import ConsortiumRole, Role
 from portal.registry.actions import create_model, release_version, save_version
 from portal.registry.models import Model, ModelVersion
+from portal.searches.actions import save_search
+from portal.searches.models import SavedSearch
 from portal.showcase.models import News, NewsText
 from portal.tables import ConvertedTable, LoadedTable, convert_table
 from portal.usecase import UseCase, no_progress, use_cases
@@ -102,6 +105,18 @@ def a_notification(person: User, **fields: Any) -> Notification:
     fields.setdefault("url", "/my-work/")
     notify(to=[person], **fields)
     return Notification.objects.of(person).latest("id")
+
+
+def a_saved_search(person: User, asked: str = "", **fields: Any) -> SavedSearch:
+    """A search of the catalogue that the person keeps."""
+    fields.setdefault("name", f"Search {next(_numbers)}")
+    use_case = fields.pop("use_case", "")
+    return save_search(
+        asked=QueryDict(asked),
+        use_case=a_use_case(use_case) if use_case else None,
+        by=person,
+        **fields,
+    )
 
 
 def appointed(role: ConsortiumRole, country: str = "") -> User:

@@ -120,6 +120,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
     member = factories.a_person(tenant.organisation, full_name=f"Member {word}")
     session = UserSession.objects.create(user=manager, ip="192.0.2.1", session_key=f"{word}-key")
     api_token, _text = create_token(name=f"Token {word}", scope="read", days=30, by=manager)
+    search = factories.a_saved_search(manager, name=f"Search {word}")
     notification = factories.a_notification(manager, words={"study": f"Study {word}"})
     found = _studies(tenant, finished=2 if publishes else 1)
     here = {"use_case": "ckd"}
@@ -167,7 +168,7 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
             for one in (dataset, model, version, first, found[0])
         ],
         "account": [
-            {"notification_id": notification.pk}
+            {"notification_id": notification.pk, "search_id": search.pk}
             | {"pk": session.pk, "digest": api_token.pk, "provider_id": "nobody"}
             | {"uidb36": "1", "key": "no-such-key"}
         ],

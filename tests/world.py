@@ -69,6 +69,8 @@ class World:
     invitation_id: int
     invitation_token: str
     session_id: int
+    search_id: int
+    """One that the manager keeps."""
     notification_id: int
     """The manager's own."""
     token: str
@@ -147,6 +149,8 @@ class World:
             "session-end": {"pk": self.session_id},
             "notification-open": {"notification_id": self.notification_id},
             "notification-read": {"notification_id": self.notification_id},
+            "saved-search-rename": {"search_id": self.search_id},
+            "saved-search-delete": {"search_id": self.search_id},
             "token-revoke": {"digest": self.token},
             "invitation-accept": {"token": self.invitation_token},
             "audit-history": {"kind": "catalogue.dataset", "pk": str(self.dataset.pk)},
@@ -267,6 +271,7 @@ def a_world() -> World:
         session_id=UserSession.objects.create(
             user=manager, ip="192.0.2.1", session_key="elsewhere"
         ).pk,
+        search_id=factories.a_saved_search(manager).pk,
         notification_id=factories.a_notification(manager).pk,
         token=create_token(name="Program", scope="read", days=30, by=manager)[0].pk,
         members=members,

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from portal.catalogue.matrix_views import model_version_datasets
 from portal.registry import views
 
 urlpatterns = [
@@ -9,6 +10,11 @@ urlpatterns = [
     path("<slug:slug>/share/", views.model_share, name="model-share"),
     path("<slug:slug>/versions/new/", views.model_version_create, name="model-version-create"),
     path("<slug:slug>/<version:version>/", views.model_version_detail, name="model-version-detail"),
+    path(
+        "<slug:slug>/<version:version>/datasets/",
+        model_version_datasets,
+        name="model-version-datasets",
+    ),
     path(
         "<slug:slug>/<version:version>/edit/", views.model_version_edit, name="model-version-edit"
     ),

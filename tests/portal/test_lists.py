@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 LISTS = {
     "all-dataset-list": {},
+    "variable-matrix": {},
     "all-model-list": {},
     "all-evaluation-list": {},
     "dataset-list": {"use_case": "ckd"},
@@ -30,6 +31,7 @@ LISTS = {
     "sitemap": {},
     "my-work": {},
     "notification-list": {},
+    "saved-search-list": {},
     "news-list": {},
     "news-feed": {},
 }
