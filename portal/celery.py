@@ -19,6 +19,7 @@ app.autodiscover_tasks(
         "portal.catalogue",
         "portal.evaluations",
         "portal.comparisons",
+        "portal.searches",
         "portal.studies",
     ]
 )

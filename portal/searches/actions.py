@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
@@ -65,7 +66,7 @@ def save_search(*, name: str, asked: QueryDict, use_case: UseCase | None, by: Us
         If the name is missing, too long, or that of another search of theirs.
     """
     # Two that are saved at once wait for each other, and are both counted.
-    type(by).objects.select_for_update().get(pk=by.pk)
+    get_user_model().objects.select_for_update(no_key=True).get(pk=by.pk)
     if SavedSearch.objects.of(by).count() >= MOST_OF_A_PERSON:
         raise ValueError(
             _("You keep %(most)d searches, and no more are kept. Delete one first.")

@@ -265,7 +265,7 @@ def test_permits_are_suspended_reinstated_extended_changed_and_revoked(
 
 def test_the_register_says_to_everybody_what_was_granted(person: User, dataset: Dataset) -> None:
     hidden = permits.a_closed_dataset(permits.the_holder(dataset), title="Hidden cohort")
-    set_public(obj=dataset, public=True, by=permits.the_holder(dataset))
+    set_public(obj=factories.complete(dataset), public=True, by=permits.the_holder(dataset))
     sent = permits.an_application(person, dataset, hidden, summary="We test a model in the open.")
     permit = permits.granted(sent.reviews.get())
     anyone = Client()

@@ -58,8 +58,8 @@ def test_what_is_new_is_told_once_and_only_what_one_sees(person, holder) -> None
     look()
     assert told(person) == []
 
-    hidden = factories.a_dataset(holder, title="Kidney of others")
-    factories.a_dataset(person, title="Heart")
+    hidden = factories.a_dataset(holder, title="Kidney of others", description="Adults.")
+    factories.a_dataset(person, title="Heart", description="Adults.")
     factories.a_dataset(person, title="Kidney abroad", spatial="FR")
     look()
     assert told(person) == []
@@ -88,7 +88,7 @@ def test_what_is_new_is_told_once_and_only_what_one_sees(person, holder) -> None
     # Several at once are one notification; a variable is a word as well.
     for title in ("Kidney A", "Kidney B"):
         factories.a_dataset(person, title=title)
-    late = factories.a_dataset(person, title="Late")
+    late = factories.a_dataset(person, title="Late", description="Adults.")
     Variable.objects.create(dataset=late, name="kidney_volume")
     look()
     assert told(person)[1:] == [f"/account/searches/#search-{search.pk}"]
