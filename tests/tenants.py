@@ -130,11 +130,13 @@ def fill(tenant: Tenant, *, publishes: bool) -> None:
     cells = list(found[0].cells.order_by("id"))
     tenant.fills = {
         "": [
-            here | {"task": "binary"},
+            here | {"task": "binary", "ending": "ttl"},
             {"use_case": "heart-failure", "task": "alerts"},
             *({"use_case": name} for name in ("metastasis",)),
         ],
-        "datasets": [on_dataset | {"table": name} for name in ("cohort", "predictions")],
+        "datasets": [
+            on_dataset | {"table": name, "ending": "ttl"} for name in ("cohort", "predictions")
+        ],
         "models": [here | {"slug": model.slug, "version": one.version} for one in (version, draft)],
         "results": [
             *with_references,

@@ -26,10 +26,16 @@ OF_A_VARIABLE = ("label", "description", "datatype", "unit", "code")
 
 
 class DatasetChange(models.Model):
-    """One saving of a description that changed something. The database refuses to change it."""
+    """One saving of a description that changed something. The database refuses to change it.
+
+    It outlives the dataset, as an entry of the log does.
+    """
 
     dataset = models.ForeignKey(
-        "catalogue.Dataset", on_delete=models.PROTECT, related_name="changes"
+        "catalogue.Dataset",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="changes",
     )
     at = models.DateTimeField(gettext_lazy("when"), db_default=Now(), editable=False)
     person = models.ForeignKey(
@@ -55,7 +61,7 @@ class DatasetChange(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.dataset} · {self.at:%Y-%m-%d %H:%M}"
+        return f"{self.dataset_id} · {self.at:%Y-%m-%d %H:%M}"
 
     @property
     def lines(self) -> list[Line]:

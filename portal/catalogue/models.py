@@ -254,6 +254,7 @@ class Variable(models.Model):
         _("description"),
         max_length=500,
         blank=True,
+        db_default="",
         help_text=_("What the label leaves open: how and when it was measured."),
     )
     datatype = models.CharField(
