@@ -30,5 +30,7 @@ const name = () => {
 
 if (document.readyState === "complete") name();
 else addEventListener("load", name);
+// Django makes its choosers when jQuery is ready, which can be after the page was loaded.
+globalThis.django?.jQuery?.(name);
 addEventListener("resize", name);
 document.addEventListener("formset:added", name);
