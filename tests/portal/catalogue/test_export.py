@@ -274,6 +274,10 @@ def test_a_page_of_the_catalogue_that_is_not_there(holder) -> None:
 
 def test_the_catalogue_answers_in_what_is_asked_for(holder) -> None:
     assert get("/catalogue", accept="text/html").status_code == 302
+    page = get("/datasets/").content.decode()
+    for ending, media_type, _kind in FORMATS:
+        link = f'<link rel="alternate" type="{media_type}" href="/catalogue.{ending}">'
+        assert link in page
     answer = get("/catalogue", accept="application/ld+json")
     assert answer["Content-Type"].startswith("application/ld+json")
     assert "Accept" in answer["Vary"]
