@@ -196,7 +196,7 @@ OF_EVERYBODY = {
 }
 
 
-NO_IDS = {"use_case", "task", "table", "curve", "kind", "number", "ending"}
+NO_IDS = {"use_case", "task", "table", "curve", "kind", "number", "ending", "step"}
 """Places of addresses in which nobody's object is named."""
 
 
