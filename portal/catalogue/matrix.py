@@ -93,6 +93,7 @@ def same_unit(one: str, other: str) -> bool:
 
 
 def _spelled(unit: str) -> str:
+    unit = unit.partition(" (")[0]  # "mg/g (divide mg/mmol by 0.113)" says how to come to mg/g
     kept = unit.casefold().replace("²", "2").replace("³", "3").replace("µ", "u").replace("μ", "u")
     return "".join(character for character in kept if character not in " ^*·()[]{}")
 

@@ -24,6 +24,7 @@ from tests.bench.consortium import consortium_rows
 from tests.bench.detection import detection_rows
 from tests.bench.pages import page_rows
 from tests.bench.rows import ROOT, Row, fastest, ratio_row, whole_result
+from tests.bench.searching import search_rows
 from tests.bench.survival import survival_rows
 from usecases.statistics.auroc_bootstrap import auroc_bootstrap
 from usecases.statistics.discrimination import auroc
@@ -168,6 +169,7 @@ def main() -> None:
     rows += detection_rows(quick=quick)
     rows += page_rows(quick=quick)
     rows += consortium_rows(quick=quick)
+    rows += search_rows(quick=quick)
     print(table(rows))
     print(f"\n{machine()}")
     if not quick:

@@ -164,6 +164,7 @@ def test_a_model_version_leads_to_the_datasets_that_have_its_inputs(person, shel
         ("mL/min/1.73 m²", "ml/min/1.73m2", True),
         ("mL/min/1.73m^2", "mL/min/(1.73 m²)", True),
         ("µmol/L", "μmol/l", True),
+        ("mg/g (divide mg/mmol by 0.113)", "mg/g", True),
         ("mg/g", "mg/mmol", False),
         ("", "mg/g", False),
     ],
