@@ -46,7 +46,7 @@ def test_a_partner_evaluates_a_kidney_risk_model_end_to_end(
         # A cohort for the kidney catalogue
         page.goto("/ckd/datasets/")
         page.get_by_role("link", name=re.compile("Add a dataset")).first.click()
-        page.get_by_label("Title").fill("Kidney clinic, Aarhus")
+        page.get_by_label("Title", exact=True).fill("Kidney clinic, Aarhus")
         page.get_by_label("Description").fill("Adults referred to the kidney clinic.")
         page.get_by_label("Geography").select_option("DK")
         page.get_by_role("button", name=re.compile("^(Add|Save)")).click()

@@ -59,7 +59,7 @@ def test_the_main_forms_work_without_scripts(page: Page, files: Path, media: Pat
 
     # Adding a dataset, and finding it by a word and by a filter
     page.goto("/ckd/datasets/new/")
-    page.get_by_label("Title").fill("Kidney clinic")
+    page.get_by_label("Title", exact=True).fill("Kidney clinic")
     page.get_by_label("Description").fill("Adults referred to the clinic.")
     page.get_by_label("Geography").select_option("DK")
     press(page, "Add the dataset")

@@ -29,7 +29,10 @@ from tests import factories
 pytestmark = pytest.mark.django_db
 
 JOBS = "/admin/jobs/"
-OWN = {"Organisation", "Membership", "Invitation", "Evaluation", "Upload", "Comparison"}
+OWN = {
+    *("Organisation", "Membership", "Invitation", "Evaluation", "Upload", "Comparison"),
+    *("Application", "Review", "Permit"),
+}
 """What a manager on the staff finds, of their own organisation."""
 
 
