@@ -24,7 +24,7 @@ from portal.evaluations.models import Evaluation
 from portal.organisations import actions, invitations
 from portal.organisations.models import Appointment, Invitation, Membership, Organisation
 from portal.organisations.roles import ConsortiumRole, Role
-from tests import factories
+from tests import factories, permits
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +117,9 @@ def test_a_manager_on_the_staff_finds_their_own_organisation_alone(
             organisation=of(person), email=f"to-{of(person).slug}@example.org",
             role=Role.VIEWER, by=person,
         )  # fmt: skip
+    own_permit, other_permit = (
+        permits.a_permit(person, permits.a_closed_dataset()) for person in (manager, other)
+    )
     client = client_of(manager)
     index = client.get(reverse("admin:index"))
     found = {entry["object_name"] for app in index.context["available_apps"]
@@ -127,6 +130,9 @@ def test_a_manager_on_the_staff_finds_their_own_organisation_alone(
         (manager.memberships.get(), other.memberships.get()),
         (of(manager).member_invitations.get(), of(other).member_invitations.get()),
         *zip(mine, theirs, strict=True),
+        (own_permit, other_permit),
+        (own_permit.review, other_permit.review),
+        (own_permit.review.application, other_permit.review.application),
     ]
     for own, foreign in pairs:
         model = type(own)
